@@ -1,0 +1,1 @@
+"""SQL: the only package that knows the database."""

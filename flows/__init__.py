@@ -1,0 +1,1 @@
+"""Runs: the only package that knows Prefect, files, settings and the clock."""

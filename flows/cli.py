@@ -1,0 +1,5 @@
+"""Command line of wirecopy."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,348 @@
+"""The records that flow between the stages, in the order in which they arise.
+
+All are immutable. Spans are half-open code-point offsets; `raw` ones count in
+`Article.raw_text`, `clean` ones in its clean text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+Kind = Literal["wire", "quote"]
+Role = Literal["first", "carried", "recycled"]
+Precision = Literal["day", "minute", "second"]
+
+
+def hash63(*parts: str) -> int:
+    """A stable positive 63-bit integer from strings (BLAKE2b, fits a BIGINT)."""
+    digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A publication time as a half-open interval in UTC.
+
+    Attributes:
+        start, end: aware datetimes in UTC, start < end.
+        precision: how exact it is.
+        found_in: `given` (metadata), `page`, `text` or `url`.
+    """
+
+    start: dt.datetime
+    end: dt.datetime
+    precision: Precision
+    found_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """One document as a format module read it.
+
+    Attributes:
+        uri: path below the origin, or `path#key` for a record in a container.
+        path: the file it came from, below the origin.
+        content: decoded text, or the bytes of an HTML page.
+        media_type: `text/plain` or `text/html`.
+        given: metadata beside the text: any of title, author, url, published, source, language.
+    """
+
+    uri: str
+    path: str
+    content: str | bytes
+    media_type: Literal["text/plain", "text/html"]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the content and of what is given beside it (BLAKE2b, 32 hex digits)."""
+        content = self.content if isinstance(self.content, bytes) else self.content.encode("utf-8", "surrogatepass")
+        side = json.dumps([self.media_type, dict(self.given)], sort_keys=True, ensure_ascii=True)
+        return hashlib.blake2b(content + b"\0" + side.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BadDocument:
+    """A document or record that could not be read: a line for the quarantine.
+
+    Attributes:
+        uri: path below the origin; `path#line` for a broken record.
+        stage: `read`, `decode`, `parse` or `extract`.
+        error: the class of the error; `message`: what is wrong with it.
+    """
+
+    uri: str
+    path: str
+    stage: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedSpan:
+    """A stretch of raw text that is not matched, and the rule that says so.
+
+    `in_body`: masked, it stays in the clean text; otherwise it is cut from it.
+    """
+
+    raw_start: int
+    raw_end: int
+    rule: str
+    in_body: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A document's text and what is known about it.
+
+    `extract` fills all but `removed`; `boilerplate` adds `removed` and what it
+    learned from the lines it took out (title, author, published, agency).
+    """
+
+    origin: str
+    source: str
+    uri: str
+    path: str
+    content_hash: str
+    raw_text: str
+    title: str | None = None
+    author: str | None = None
+    url: str | None = None
+    canonical_url: str | None = None
+    language: str | None = None
+    agency: str | None = None
+    published: Published | None = None
+    extractor: str = "text"
+    removed: tuple[RemovedSpan, ...] = ()
+
+    @property
+    def article_id(self) -> int:
+        """63-bit identity of (origin, uri)."""
+        return hash63(self.origin, self.uri)
+
+    @property
+    def revision_id(self) -> int:
+        """63-bit identity of the article with this content."""
+        return hash63(str(self.article_id), self.content_hash)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of one text, as four arrays of one length n.
+
+    Attributes:
+        hashes: uint32, a hash of each folded token.
+        starts: uint32, raw offset of its first character.
+        lengths: uint8, characters it covers.
+        quoted: bool, it stands inside quotation marks.
+    """
+
+    hashes: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
+    lengths: NDArray[np.uint8]
+    quoted: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @property
+    def ends(self) -> NDArray[np.uint32]:
+        """Raw offset behind each token's last character."""
+        return self.starts + self.lengths
+
+    @cached_property
+    def unquoted_before(self) -> NDArray[np.int64]:
+        """n + 1 prefix sums: unquoted tokens before each position."""
+        return np.concatenate(([0], np.cumsum(~self.quoted)))
+
+    def to_bytes(self) -> bytes:
+        """A compact form: 9 bytes and a bit a token."""
+        parts = (self.hashes, self.starts, self.lengths, np.packbits(self.quoted))
+        return len(self).to_bytes(4, "little") + b"".join(part.tobytes() for part in parts)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Tokens:
+        """The arrays that `to_bytes` wrote; views into `blob`, not copies."""
+        n = int.from_bytes(blob[:4], "little")
+        hashes = np.frombuffer(blob, np.uint32, n, 4)
+        starts = np.frombuffer(blob, np.uint32, n, 4 + 4 * n)
+        lengths = np.frombuffer(blob, np.uint8, n, 4 + 8 * n)
+        quoted = np.unpackbits(np.frombuffer(blob, np.uint8, -(-n // 8), 4 + 9 * n), count=n).astype(bool)
+        return cls(hashes, starts, lengths, quoted)
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What matching needs of a text: its tokens and its sorted, unique uint64 keys."""
+
+    tokens: Tokens
+    keys: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class SketchedArticle:
+    """An article ready to be stored: cleaned and sketched, or ready for the quarantine.
+
+    Attributes:
+        article: with its removed spans.
+        kept: raw intervals that make up the clean text, in order (the segment map).
+        sketch: tokens and keys of what is matched.
+        page: the bytes of an HTML page, else None.
+        given: the metadata that came beside the text, for making the text anew.
+    """
+
+    article: Article
+    kept: tuple[tuple[int, int], ...]
+    sketch: Sketch
+    page: bytes | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedArticle:
+    """What clustering and kinds need of a stored article.
+
+    Attributes:
+        token_count: tokens that are matched.
+        char_count: characters of the clean text.
+        kept: the segment map.
+    """
+
+    article_id: int
+    source: str
+    published: Published | None
+    token_count: int
+    char_count: int
+    kept: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one article, in raw and in clean offsets."""
+
+    raw_start: int
+    raw_end: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An alignment of a span in each of two articles; left_article_id < right_article_id.
+
+    Attributes:
+        tokens: matched tokens; similarity: their share of the longer side, 0 to 1.
+        left_quoted, right_quoted: quoted share of each side's tokens, 0 to 1.
+        recycled: both dated, and more than `recycled_after_days` apart.
+        evidence: the figures that decided the kind.
+    """
+
+    left_article_id: int
+    right_article_id: int
+    left: Span
+    right: Span
+    tokens: int
+    similarity: float
+    kind: Kind
+    recycled: bool
+    left_quoted: float
+    right_quoted: float
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def link_id(self) -> int:
+        """63-bit identity of the two places."""
+        places = (self.left_article_id, self.left.raw_start, self.left.raw_end)
+        others = (self.right_article_id, self.right.raw_start, self.right.raw_end)
+        return hash63(*map(str, places + others))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The links of two articles summed up; left is the earlier by time key.
+
+    Characters are clean ones, the union of the links' spans, the smaller side.
+
+    Attributes:
+        wire_tokens: the weight: unquoted matched tokens of wire links that are not recycled.
+        story_tokens: tokens that links which are not recycled cover.
+        left_ratio, right_ratio: share of each article's clean characters in links of any kind.
+        lag_seconds: from left to right, 0 if the intervals meet; None if either is undated.
+        why: a sentence.
+    """
+
+    left_article_id: int
+    right_article_id: int
+    wire_chars: int
+    quote_chars: int
+    recycled_chars: int
+    wire_tokens: int
+    story_tokens: int
+    left_ratio: float
+    right_ratio: float
+    lag_seconds: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A place where a passage stands."""
+
+    article_id: int
+    place: Span
+    role: Role
+    quoted_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Links that show the same text, for people to look at.
+
+    The first occurrence is the representative. `first_article_id` is None unless
+    one article is strictly earlier than all others.
+    """
+
+    kind: Kind
+    occurrences: tuple[Occurrence, ...]
+    link_ids: tuple[int, ...]
+    first_article_id: int | None
+
+    @property
+    def passage_id(self) -> int:
+        """63-bit identity of the representative's article and span."""
+        head = self.occurrences[0]
+        return hash63("passage", str(head.article_id), str(head.place.raw_start), str(head.place.raw_end))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A copy cluster or a story as a set of articles; the lead stands first."""
+
+    members: tuple[int, ...]
+
+    @property
+    def lead(self) -> int:
+        """The article that the others share most with."""
+        return self.members[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleShares:
+    """How much of an article is shared, copied, its own; None: not known or not dated."""
+
+    article_id: int
+    shared_ratio: float
+    copied_ratio: float | None
+    original_chars: int | None
