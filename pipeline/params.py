@@ -47,7 +47,7 @@ class MatchParams:
     window_shingles: int = _count(7, 1, 64, "sketch", "shingles in a window of the sliding minima")
     unit_min_tokens: int = _count(8, 2, 100, "sketch", "shorter sentences are joined to the next one")
     unit_shingle_tokens: int = _count(2, 1, 8, "sketch", "tokens in a shingle of a unit's signature")
-    bands: int = _count(8, 0, 64, "sketch", "bands of a unit's signature; 0: no signatures")
+    bands: int = _count(6, 0, 64, "sketch", "bands of a unit's signature; 0: no signatures")
     band_rows: int = _count(4, 1, 16, "sketch", "permutations in a band")
 
     bucket_articles: int = _count(50, 2, 10_000, "match", "a bucket of more is capped")

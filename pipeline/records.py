@@ -46,6 +46,24 @@ class Published:
     precision: Precision
     found_in: str
 
+    def before(self, other: Published) -> bool:
+        """Strictly earlier: this interval has ended when the other begins."""
+        return self.end <= other.start
+
+    def gap(self, other: Published) -> dt.timedelta:
+        """The time between the two intervals, nothing where they meet."""
+        return max(self.start - other.end, other.start - self.end, dt.timedelta(0))
+
+
+_UNKNOWN_TIME = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def time_key(published: Published | None, article_id: int) -> tuple[dt.datetime, dt.datetime, int]:
+    """(end, start, article_id), unknown times last: the total order in which articles are sorted."""
+    if published is None:
+        return (_UNKNOWN_TIME, _UNKNOWN_TIME, article_id)
+    return (published.end, published.start, article_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
@@ -164,7 +182,7 @@ class Tokens:
 
     @cached_property
     def unquoted_before(self) -> NDArray[np.int64]:
-        """n + 1 prefix sums: unquoted tokens before each position."""
+        """Prefix sums, n + 1 of them: unquoted tokens before each position."""
         return np.concatenate(([0], np.cumsum(~self.quoted)))
 
     def to_bytes(self) -> bytes:
@@ -226,6 +244,27 @@ class MatchedArticle:
     token_count: int
     char_count: int
     kept: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A shared stretch of one pair, in token indices.
+
+    Attributes:
+        left, right: half-open spans; they begin and end on tokens that match.
+        blocks: verbatim runs as (left start, right start, length), in order.
+        score: matched tokens less the price of the gaps.
+    """
+
+    left: tuple[int, int]
+    right: tuple[int, int]
+    blocks: tuple[tuple[int, int, int], ...]
+    score: float
+
+    @property
+    def matched(self) -> int:
+        """Tokens that are equal on both sides."""
+        return sum(length for _, _, length in self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,19 +350,20 @@ class Passage:
     """Links that show the same text, for people to look at.
 
     The first occurrence is the representative. `first_article_id` is None unless
-    one article is strictly earlier than all others.
+    one article is strictly earlier than all others. `head` is the founding link's
+    side in the representative; its occurrence can have grown around it.
     """
 
     kind: Kind
     occurrences: tuple[Occurrence, ...]
     link_ids: tuple[int, ...]
     first_article_id: int | None
+    head: Span
 
     @property
     def passage_id(self) -> int:
         """63-bit identity of the representative's article and span."""
-        head = self.occurrences[0]
-        return hash63("passage", str(head.article_id), str(head.place.raw_start), str(head.place.raw_end))
+        return hash63("passage", str(self.occurrences[0].article_id), str(self.head.raw_start), str(self.head.raw_end))
 
 
 @dataclass(frozen=True, slots=True)

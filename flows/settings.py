@@ -1,0 +1,103 @@
+"""What a user can set, in `wirecopy.toml` or in the environment; nothing else reads either.
+
+Environment variables (`WIRECOPY_DATABASE_URL`, `WIRECOPY_WORKERS`, `WIRECOPY_MATCH__GAP_TOKENS`)
+win over the file in the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pipeline.errors import ParamsError
+from pipeline.params import MatchParams
+
+SETTINGS_FILE = "wirecopy.toml"
+DEFAULT_SOURCES = "seeds"
+
+
+class Settings(BaseSettings):
+    """The settings of a run.
+
+    Attributes:
+        database_url: SQLAlchemy URL; SQLite in the working directory by default.
+        sources: folders and files that are taken in when none is named.
+        max_document_bytes: a larger document goes to the quarantine.
+        workers: processes that clean, sketch and align; 1 means this one.
+        batch_articles: documents of a transaction.
+        match: thresholds that differ from the measured defaults, see `docs/tuning.md`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="WIRECOPY_", env_nested_delimiter="__", toml_file=SETTINGS_FILE, extra="forbid", frozen=True
+    )
+
+    database_url: str = "sqlite:///wirecopy.db"
+    sources: list[str] = Field(default_factory=list)
+    max_document_bytes: int = Field(20_000_000, ge=1_000, le=2_000_000_000)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    batch_articles: int = Field(500, ge=1, le=100_000)
+    match: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What wins: values given in code, the environment, the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def match_params(self) -> MatchParams:
+        """The parameters of matching and clustering.
+
+        Raises:
+            ParamsError: a name is unknown or a value out of range.
+        """
+        try:
+            return MatchParams(**{name: _number(value) for name, value in self.match.items()})
+        except TypeError as error:
+            unknown = sorted(set(self.match) - set(MatchParams.__dataclass_fields__))
+            raise ParamsError(f"unknown parameter in [match]: {', '.join(unknown) or error}; see docs/tuning.md") from error
+
+    def source_paths(self) -> list[Path]:
+        """The configured sources; without a list, `seeds` where it exists."""
+        if self.sources:
+            return [Path(path) for path in self.sources]
+        return [Path(DEFAULT_SOURCES)] if Path(DEFAULT_SOURCES).is_dir() else []
+
+
+def _number(value: object) -> object:
+    """Environment variables are text: `12` is meant as a number."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value) if "." in value else int(value)
+    except ValueError:
+        return value
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings in force; `given` ones win.
+
+    Raises:
+        ParamsError: one line that names the setting, what is wrong, and where it can be changed.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except tomllib.TOMLDecodeError as error:
+        raise ParamsError(f"{SETTINGS_FILE} is not valid TOML: {error}; correct it or remove it") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        where = f"{SETTINGS_FILE} or WIRECOPY_{name.upper()}"
+        raise ParamsError(f"setting `{name}`: {first['msg']}; correct it in {where}") from error

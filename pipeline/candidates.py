@@ -1,0 +1,190 @@
+"""Keys -> candidate pairs: which articles are compared at all.
+
+In: the keys of all current articles as one index. Out: pairs of positions in it.
+A bucket is the set of articles that hold one key. Up to `bucket_articles` of them
+it proposes all its pairs; above, each article with the `bucket_leaders` earliest.
+What a bucket proposes depends on its members and their times alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.params import MatchParams
+
+
+@dataclass(frozen=True)
+class KeyIndex:
+    """All keys of all current articles, sorted by key, then by the article's position.
+
+    A position is an article's rank by time key, so the first members of a bucket
+    are its earliest.
+
+    Attributes:
+        keys: uint64, with repeats, one for each article that holds it.
+        members: int32, the article's position.
+        size: number of articles.
+    """
+
+    keys: NDArray[np.uint64]
+    members: NDArray[np.int32]
+    size: int
+
+    @classmethod
+    def build(cls, keys: Sequence[NDArray[np.uint64]]) -> KeyIndex:
+        """The index of articles given in order of their time keys."""
+        sizes = [len(item) for item in keys]
+        every = np.concatenate(keys) if sizes else np.zeros(0, np.uint64)
+        owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        order = np.argsort(every, kind="stable")  # stable: positions stay in order within a bucket
+        return cls(every[order], owners[order], len(sizes))
+
+    def buckets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First entry and number of entries of each bucket of two or more articles."""
+        if not len(self.keys):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        first = np.flatnonzero(np.concatenate(([True], self.keys[1:] != self.keys[:-1])))
+        sizes = np.diff(first, append=len(self.keys))
+        return first[sizes > 1], sizes[sizes > 1]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of positions, left below right, sorted, each once.
+
+    Attributes:
+        left, right: int64 positions.
+        shared: how many keys proposed the pair.
+        capped: buckets that were too large to propose all their pairs.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    shared: NDArray[np.int64]
+    capped: int
+
+
+def propose(index: KeyIndex, marked: NDArray[np.bool_], params: MatchParams) -> Candidates:
+    """All candidate pairs that have at least one marked article.
+
+    Args:
+        index: the keys of all current articles.
+        marked: by position, whether an article's pairs are asked for.
+        params: `bucket_articles` and `bucket_leaders`.
+    """
+    first, sizes = index.buckets()
+    touched = _any_in_bucket(marked[index.members], first, sizes)
+    first, sizes = first[touched], sizes[touched]
+    large = sizes > params.bucket_articles
+    codes = [
+        *_pairs_of_small_buckets(index, marked, first[~large], sizes[~large]),
+        *_pairs_of_large_buckets(index, marked, first[large], sizes[large], params.bucket_leaders),
+    ]
+    every, shared = np.unique(np.concatenate(codes) if codes else np.zeros(0, np.int64), return_counts=True)
+    left, right = np.divmod(every, max(1, index.size))
+    return Candidates(left, right, shared, int(large.sum()))
+
+
+def _any_in_bucket(flags: NDArray[np.bool_], first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    before = np.concatenate(([0], np.cumsum(flags)))
+    some: NDArray[np.bool_] = before[first + sizes] > before[first]
+    return some
+
+
+def _encode(left: NDArray[np.int32], right: NDArray[np.int32], marked: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
+    asked = marked[left] | marked[right]
+    codes: NDArray[np.int64] = left[asked].astype(np.int64) * size + right[asked]
+    return codes
+
+
+def _pairs_of_small_buckets(
+    index: KeyIndex, marked: NDArray[np.bool_], first: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    codes = []
+    entry = _entries(first, sizes)
+    left_over = np.repeat(first + sizes, sizes) - entry  # entries from here to the bucket's end
+    step = 1
+    while len(entry):
+        more = left_over > step
+        entry, left_over = entry[more], left_over[more]
+        code = _encode(index.members[entry], index.members[entry + step], marked, index.size)
+        codes.append(np.unique(code))
+        step += 1
+    return codes
+
+
+def _pairs_of_large_buckets(
+    index: KeyIndex, marked: NDArray[np.bool_], first: NDArray[np.int64], sizes: NDArray[np.int64], leaders: int
+) -> list[NDArray[np.int64]]:
+    codes = []
+    for k in range(leaders):
+        leader = np.repeat(index.members[first + k], sizes)
+        member = index.members[_entries(first, sizes)]
+        later = member > leader
+        codes.append(np.unique(_encode(leader[later], member[later], marked, index.size)))
+    return codes
+
+
+def _entries(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The entries of many buckets in a row."""
+    entries: NDArray[np.int64] = np.arange(int(sizes.sum())) + np.repeat(first - (np.cumsum(sizes) - sizes), sizes)
+    return entries
+
+
+def disturbed(index: KeyIndex, arrived: NDArray[np.bool_], retired: KeyIndex, params: MatchParams) -> NDArray[np.bool_]:
+    """By position, which articles are in a bucket whose proposals among old members changed.
+
+    A bucket is disturbed if it was or is too large and its earliest members are
+    not the same, or if it has become too large, or is no more.
+
+    Args:
+        index: the keys of all current articles.
+        arrived: by position, which of them have not been matched yet.
+        retired: the keys of revisions that are no longer current; the position of
+            each is the number of current articles that precede it by time key.
+        params: `bucket_articles` and `bucket_leaders`.
+    """
+    found = np.zeros(index.size, bool)
+    first, sizes = index.buckets()
+    if not len(first):
+        return found
+    limit, leaders = params.bucket_articles, params.bucket_leaders
+    gone, gone_early = _count_retired(index, retired, first, leaders)
+    new = _prefix(arrived[index.members])
+    arrivals = new[first + sizes] - new[first]
+    early_arrivals = new[first + np.minimum(leaders, sizes)] - new[first]
+    before, after = sizes - arrivals + gone, sizes
+    crossed = (before > limit) != (after > limit)
+    moved = (before > limit) & (after > limit) & ((early_arrivals > 0) | gone_early)
+    hit = (crossed | moved) & (arrivals + gone > 0)
+    found[index.members[_entries(first[hit], sizes[hit])]] = True
+    return found
+
+
+def _prefix(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(flags)))
+
+
+def _count_retired(
+    index: KeyIndex, retired: KeyIndex, first: NDArray[np.int64], leaders: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """For each bucket, how many retired revisions held its key, and whether one was among its earliest."""
+    keys = index.keys[first]
+    low = np.searchsorted(retired.keys, keys, "left")
+    gone = np.searchsorted(retired.keys, keys, "right") - low
+    early = np.zeros(len(first), bool)
+    some = np.flatnonzero(gone)
+    if len(some):
+        earliest_gone = retired.members[low[some]]
+        end = np.searchsorted(index.keys, keys[some], "right") - 1
+        last_leader = index.members[np.minimum(first[some] + leaders - 1, end)]
+        early[some] = earliest_gone <= last_leader
+    return gone, early

@@ -1,0 +1,249 @@
+"""Links and pairs -> copy clusters, stories, and how much of an article is its own.
+
+In: pairs with their weights, links with their passages, the articles' times. Out:
+groups of articles, lead first. Groups have a lead and members that all share text
+with it, so nothing chains: A copied by B and B quoted by C do not make A and C one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from pipeline.records import ArticleShares, Group, time_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from pipeline.params import MatchParams
+    from pipeline.records import Link, MatchedArticle, Pair
+
+Edges = dict[tuple[int, int], int]
+Neighbours = dict[int, dict[int, int]]
+
+
+def group_by_leads(
+    edges: Mapping[tuple[int, int], int], order: Callable[[int], tuple[dt.datetime, dt.datetime, int]]
+) -> list[tuple[int, ...]]:
+    """Groups of a lead and the members that share with it; every node that has an edge is in one.
+
+    Nodes by sum of weights (largest first), then by `order`: the first one
+    unassigned becomes a lead and takes its unassigned neighbours. At the end every
+    member moves, all at once, to the lead it shares most with (ties: the lead
+    earlier in that order). Lead first, then members by `order`.
+
+    Args:
+        edges: weights of unordered pairs of nodes, each pair once.
+        order: a total order of nodes.
+    """
+    neighbours: Neighbours = defaultdict(dict)
+    for (one, other), weight in edges.items():
+        neighbours[one][other] = weight
+        neighbours[other][one] = weight
+    ranked = sorted(neighbours, key=lambda n: (-sum(neighbours[n].values()), order(n)))
+    rank = {node: k for k, node in enumerate(ranked)}
+    assigned: set[int] = set()
+    leads: dict[int, list[int]] = {}
+    for node in ranked:
+        if node not in assigned:
+            leads[node] = []
+            assigned.add(node)
+            assigned.update(neighbours[node])
+    for node in ranked:
+        if node not in leads:
+            best = min((n for n in neighbours[node] if n in leads), key=lambda n: (-neighbours[node][n], rank[n]))
+            leads[best].append(node)
+    return [(lead, *sorted(members, key=order)) for lead, members in leads.items()]
+
+
+# --------------------------------------------------------------- copy clusters
+
+
+def is_copy_edge(pair: Pair, shorter_tokens: int, params: MatchParams) -> bool:
+    """Enough words in common outside quotation marks to be copies of one report."""
+    if pair.wire_tokens >= params.copy_enough_tokens:
+        return True
+    return pair.wire_tokens >= params.copy_min_tokens and pair.wire_tokens >= params.copy_min_ratio * shorter_tokens
+
+
+def copy_edges(pairs: Iterable[Pair], articles: Mapping[int, MatchedArticle], params: MatchParams) -> Edges:
+    """The weights of the pairs that are copy edges."""
+    edges = {}
+    for pair in pairs:
+        left, right = pair.left_article_id, pair.right_article_id
+        shorter = min(articles[left].token_count, articles[right].token_count)
+        if is_copy_edge(pair, shorter, params):
+            edges[left, right] = pair.wire_tokens
+    return edges
+
+
+def copy_clusters(edges: Edges, articles: Mapping[int, MatchedArticle]) -> list[Group]:
+    """Copy clusters of two articles and more."""
+    groups = group_by_leads(edges, lambda k: time_key(articles[k].published, k))
+    return [Group(members) for members in groups if len(members) > 1]
+
+
+# --------------------------------------------------------------------- stories
+
+
+def story_edges(
+    links: Iterable[Link],
+    articles: Mapping[int, MatchedArticle],
+    joins_none: Collection[int],
+    params: MatchParams,
+) -> Edges:
+    """Tokens in common of two articles that may lie in one story, where there are enough.
+
+    Left out are recycled links, links of articles further apart than
+    `story_window_days`, and those named in `joins_none` by link_id. Links of one
+    pair that overlap on either side count once, the longer one.
+    """
+    window = dt.timedelta(days=params.story_window_days)
+    by_pair: dict[tuple[int, int], list[Link]] = defaultdict(list)
+    for link in links:
+        if not link.recycled and link.link_id not in joins_none:
+            by_pair[link.left_article_id, link.right_article_id].append(link)
+    edges = {}
+    for (left, right), own in by_pair.items():
+        one, other = articles[left].published, articles[right].published
+        if one and other and one.gap(other) > window:
+            continue
+        covered = _covered_tokens(own)
+        if covered >= params.story_min_tokens:
+            edges[left, right] = covered
+    return edges
+
+
+def _covered_tokens(links: Iterable[Link]) -> int:
+    counted: list[Link] = []
+    for link in sorted(links, key=lambda x: (-x.tokens, x.left.raw_start, x.right.raw_start)):
+        if not any(_overlap(link, other) for other in counted):
+            counted.append(link)
+    return sum(link.tokens for link in counted)
+
+
+def _overlap(one: Link, other: Link) -> bool:
+    sides = ((one.left, other.left), (one.right, other.right))
+    return any(a.raw_start < b.raw_end and b.raw_start < a.raw_end for a, b in sides)
+
+
+def wide_passages(places: Mapping[int, Iterable[int]], lead_of: Mapping[int, int], params: MatchParams) -> set[int]:
+    """Passages that stand in more than `story_passage_nodes` nodes.
+
+    Args:
+        places: the articles of each passage.
+        lead_of: the lead of each article that is in a copy cluster.
+        params: `story_passage_nodes`.
+    """
+    return {
+        passage for passage, members in places.items() if len({lead_of.get(k, k) for k in members}) > params.story_passage_nodes
+    }
+
+
+def stories(
+    members: Iterable[int],
+    edges: Edges,
+    clusters: Sequence[Group],
+    articles: Mapping[int, MatchedArticle],
+) -> list[Group]:
+    """The stories of whole components; every member is in one.
+
+    Args:
+        members: the articles, whole copy clusters among them.
+        edges: from `story_edges`.
+        clusters: the copy clusters of these articles.
+        articles: their times.
+
+    Returns:
+        groups; the lead is the lead of the leading copy cluster, or the lone article.
+    """
+    node_of = {k: group.lead for group in clusters for k in group.members}
+    of_node = {group.lead: group.members for group in clusters}
+    node_edges: Edges = {}
+    for (left, right), weight in edges.items():
+        one, other = sorted((node_of.get(left, left), node_of.get(right, right)))
+        if one != other:
+            node_edges[one, other] = max(weight, node_edges.get((one, other), 0))
+    groups = group_by_leads(node_edges, lambda k: time_key(articles[k].published, k))
+    joined = {node for group in groups for node in group}
+    alone = sorted({node_of.get(k, k) for k in members} - joined)
+    every = [*groups, *((node,) for node in alone)]
+    return [Group(tuple(k for node in group for k in of_node.get(node, (node,)))) for group in every]
+
+
+# ------------------------------------------------------------------------- ids
+
+
+def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
+    """An id for each group: an old one where it lives on, else the article_id of its founder.
+
+    An id is the article_id of the article that founded the group. It goes to the
+    group that holds its founder, else to the one with most of its old members; a
+    group that could take several keeps the one that brought most, then the smallest.
+
+    Args:
+        groups: all groups that hold a member of the old groups.
+        old_ids: the old id of each article that had one.
+    """
+    claims: dict[int, Counter[int]] = defaultdict(Counter)  # old id -> group -> members brought
+    for index, group in enumerate(groups):
+        for k in group.members:
+            if k in old_ids:
+                claims[old_ids[k]][index] += 1
+    offers: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for old, brought in claims.items():
+        heir = min(brought, key=lambda g: (old not in groups[g].members, -brought[g], groups[g].members))
+        offers[heir].append((-brought[heir], old))
+    kept = {index: min(found)[1] for index, found in offers.items()}
+    taken = set(kept.values()) | set(claims)
+    result = []
+    for index, group in enumerate(groups):
+        chosen = kept.get(index)
+        if chosen is None:
+            chosen = next((k for k in group.members if k not in taken), group.lead)
+            taken.add(chosen)
+        result.append(chosen)
+    return result
+
+
+# ---------------------------------------------------------------------- shares
+
+
+def article_shares(article: MatchedArticle, links: Iterable[Link], others: Mapping[int, MatchedArticle]) -> ArticleShares:
+    """How much of an article stands elsewhere, is copied, is its own.
+
+    Args:
+        article: the article.
+        links: all of its links.
+        others: the articles that these name.
+    """
+    every: list[tuple[int, int]] = []
+    copied: list[tuple[int, int]] = []
+    for link in links:
+        is_left = link.left_article_id == article.article_id
+        span = link.left if is_left else link.right
+        other = others[link.right_article_id if is_left else link.left_article_id]
+        every.append((span.start, span.end))
+        if link.kind == "wire" and _copied_from(article, other):
+            copied.append((span.start, span.end))
+    total = article.char_count
+    shared_ratio = round(_union_length(every) / total, 4) if total else 0.0
+    if article.published is None:
+        return ArticleShares(article.article_id, shared_ratio, None, None)
+    taken = _union_length(copied)
+    return ArticleShares(article.article_id, shared_ratio, round(taken / total, 4) if total else 0.0, total - taken)
+
+
+def _copied_from(article: MatchedArticle, other: MatchedArticle) -> bool:
+    if other.source == article.source or not (article.published and other.published):
+        return False
+    return other.published.before(article.published)
+
+
+def _union_length(spans: Iterable[tuple[int, int]]) -> int:
+    total = reached = 0
+    for start, end in sorted(spans):
+        total += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

@@ -1,0 +1,169 @@
+"""Alignments -> links with their kind and evidence, and the sum of each pair.
+
+In: the alignments of one pair of articles, their tokens, times and segment maps.
+Out: links (who shares which words with whom, and whether they are reporting, a
+third person's words, or old background), and what they weigh together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.records import Link, Pair, Span, time_key
+from pipeline.text import to_clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.params import MatchParams
+    from pipeline.records import Alignment, MatchedArticle, Tokens
+
+Interval = tuple[int, int]
+
+
+def link_pair(
+    one: MatchedArticle,
+    other: MatchedArticle,
+    tokens: tuple[Tokens, Tokens],
+    alignments: Sequence[Alignment],
+    params: MatchParams,
+) -> tuple[list[Link], Pair]:
+    """The links of two articles and their sum.
+
+    Args:
+        one: the article on the left of `alignments`.
+        other: the one on their right.
+        tokens: of `one` and of `other`.
+        alignments: at least one.
+        params: `quote_ratio` and `recycled_after_days`.
+    """
+    links = [_link((one, other), tokens, item, params) for item in alignments]
+    return links, _sum_up(one, other, tokens, alignments, links)
+
+
+def is_recycled(one: MatchedArticle, other: MatchedArticle, params: MatchParams) -> bool:
+    """Both articles are dated and lie more than `recycled_after_days` apart."""
+    if one.published is None or other.published is None:
+        return False
+    return one.published.gap(other.published) > dt.timedelta(days=params.recycled_after_days)
+
+
+def _link(
+    articles: tuple[MatchedArticle, MatchedArticle], tokens: tuple[Tokens, Tokens], item: Alignment, params: MatchParams
+) -> Link:
+    one, other = articles
+    sides = (
+        (one.article_id, _span(tokens[0], one, item.left), _quoted_ratio(tokens[0], item.left)),
+        (other.article_id, _span(tokens[1], other, item.right), _quoted_ratio(tokens[1], item.right)),
+    )
+    (left_id, left, left_quoted), (right_id, right, right_quoted) = sorted(sides, key=lambda side: side[0])
+    longer = max(item.left[1] - item.left[0], item.right[1] - item.right[0])
+    evidence: dict[str, object] = {
+        "quoted": [round(left_quoted, 3), round(right_quoted, 3)],
+        "longest_run": max(length for _, _, length in item.blocks),
+        "runs": len(item.blocks),
+    }
+    if one.published and other.published:
+        evidence["days_apart"] = round(one.published.gap(other.published) / dt.timedelta(days=1), 2)
+    return Link(
+        left_article_id=left_id,
+        right_article_id=right_id,
+        left=left,
+        right=right,
+        tokens=item.matched,
+        similarity=round(item.matched / longer, 4),
+        kind="quote" if max(left_quoted, right_quoted) >= params.quote_ratio else "wire",
+        recycled=is_recycled(one, other, params),
+        left_quoted=round(left_quoted, 4),
+        right_quoted=round(right_quoted, 4),
+        evidence=evidence,
+    )
+
+
+def _span(tokens: Tokens, article: MatchedArticle, span: Interval) -> Span:
+    start = int(tokens.starts[span[0]])
+    end = int(tokens.starts[span[1] - 1]) + int(tokens.lengths[span[1] - 1])
+    return Span(start, end, to_clean(article.kept, start), to_clean(article.kept, end))
+
+
+def _quoted_ratio(tokens: Tokens, span: Interval) -> float:
+    unquoted = int(tokens.unquoted_before[span[1]] - tokens.unquoted_before[span[0]])
+    return 1 - unquoted / (span[1] - span[0])
+
+
+def merge_intervals(intervals: Iterable[Interval]) -> list[Interval]:
+    """The union of intervals, in order and disjoint."""
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _length(intervals: Iterable[Interval]) -> int:
+    return sum(end - start for start, end in merge_intervals(intervals))
+
+
+def _sum_up(
+    one: MatchedArticle,
+    other: MatchedArticle,
+    tokens: tuple[Tokens, Tokens],
+    alignments: Sequence[Alignment],
+    links: Sequence[Link],
+) -> Pair:
+    def chars(*, kind: str | None = None, recycled: bool | None = None) -> tuple[int, int]:
+        chosen = [x for x in links if kind in {None, x.kind} and recycled in {None, x.recycled}]
+        left = _length((x.left.start, x.left.end) for x in chosen)
+        right = _length((x.right.start, x.right.end) for x in chosen)
+        return left, right
+
+    first, second = sorted((one, other), key=lambda a: time_key(a.published, a.article_id))
+    covered = dict(zip(sorted((one.article_id, other.article_id)), chars(), strict=True))
+    recycled = links[0].recycled
+    wire = [] if recycled else [item for item, link in zip(alignments, links, strict=True) if link.kind == "wire"]
+    lag = None
+    if first.published and second.published:
+        lag = round(first.published.gap(second.published).total_seconds())
+    pair = Pair(
+        left_article_id=first.article_id,
+        right_article_id=second.article_id,
+        wire_chars=min(chars(kind="wire", recycled=False)),
+        quote_chars=min(chars(kind="quote", recycled=False)),
+        recycled_chars=min(chars(recycled=True)),
+        wire_tokens=min(_unquoted_matched(tokens[side], wire, side) for side in (0, 1)),
+        story_tokens=0 if recycled else min(_length(a.left for a in alignments), _length(a.right for a in alignments)),
+        left_ratio=_ratio(covered[first.article_id], first),
+        right_ratio=_ratio(covered[second.article_id], second),
+        lag_seconds=lag,
+        why="",
+    )
+    return _with_reason(pair, links, min(one.token_count, other.token_count))
+
+
+def _ratio(chars: int, article: MatchedArticle) -> float:
+    return round(chars / article.char_count, 4) if article.char_count else 0.0
+
+
+def _unquoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int) -> int:
+    runs = merge_intervals((block[side], block[side] + block[2]) for item in alignments for block in item.blocks)
+    before = tokens.unquoted_before
+    return sum(int(before[end] - before[start]) for start, end in runs)
+
+
+def _with_reason(pair: Pair, links: Sequence[Link], shorter: int) -> Pair:
+    passages = "one passage" if len(links) == 1 else f"{len(links)} passages"
+    words = sum(link.tokens for link in links)
+    if links[0].recycled:
+        days = (pair.lag_seconds or 0) // 86_400
+        reason = f"They share {passages} of {words} words, {days} days apart: background, which joins nothing."
+    elif pair.wire_tokens:
+        share = round(100 * pair.wire_tokens / max(1, shorter))
+        own = f"{pair.wire_tokens} of them outside quotation marks ({share} % of the shorter article)"
+        reason = f"They share {passages} of {words} words, {own}."
+    else:
+        reason = f"They share {passages} of {words} words, all of them words of a third person in quotation marks."
+    return replace(pair, why=reason)
