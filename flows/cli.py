@@ -1,5 +1,362 @@
-"""Command line of wirecopy."""
+"""The command line. Commands import what they need when they are called, so that `--help` is quick.
+
+Exit status: 0 done; 1 something is wrong with what was asked about; 2 usage,
+settings, sources or the database.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import LeaseHeldError, StoreError, WirecopyError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from db.engine import Engine
+    from flows.settings import Settings
+
+app = typer.Typer(
+    name="wirecopy",
+    help="Finds the passages that news outlets share, and keeps clustered stories in a SQL database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+sources_app = typer.Typer(help="The configured sources: list them, add one, see what one would become.", no_args_is_help=True)
+db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(sources_app, name="sources")
+app.add_typer(db_app, name="db")
+
+CHECKED = 10
+"""Documents that `sources check` shows."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")]
+
+
+class NotFoundError(WirecopyError):
+    """What was asked about is not there, or more than one thing is called so."""
 
 
 def main() -> None:
-    """Run the command line."""
+    """Runs the command line; an error is one line on standard error."""
+    try:
+        app()
+    except (LeaseHeldError, NotFoundError) as error:
+        _fail(error, 1)
+    except WirecopyError as error:
+        _fail(error, 2)
+
+
+def _fail(error: WirecopyError, status: int) -> None:
+    sys.stderr.write(f"wirecopy: {' '.join(str(error).split())}\n")
+    raise SystemExit(status)
+
+
+# ------------------------------------------------------------------------- run
+
+
+@app.command()
+def run(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files; by default the configured sources.")
+    ] = None,
+    *,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Take in sources, find the passages they share, cluster stories.
+
+    What is stored already and has not changed is left alone. When PREFECT_API_URL
+    is set, the same steps run as a Prefect flow on that server.
+    """
+    from flows.settings import load_settings
+    from flows.steps import run_sources
+    from flows.terminal import Progress
+
+    settings = load_settings()
+    chosen = list(paths or settings.source_paths())
+    if not chosen:
+        raise StoreError("there is no source to take in; name a folder, or add one with `wirecopy sources add FOLDER`")
+    if settings.prefect_api_url:
+        from flows.ingest import ingest
+
+        _print_summary(ingest([str(path) for path in chosen], wait), as_json=as_json)
+        return
+    with Progress() as progress:
+        summary = run_sources(settings, chosen, wait_seconds=wait, progress=progress)
+    _print_summary(summary, as_json=as_json)
+
+
+@app.command()
+def refresh(*, wait: Wait = 0.0, as_json: AsJson = False) -> None:
+    """Make anew what other versions or parameters have made.
+
+    After a change of `[match]` in wirecopy.toml or an upgrade: cleans, sketches,
+    matches and clusters again, from the first stage that differs.
+    """
+    from flows.settings import load_settings
+    from flows.steps import refresh as refresh_steps
+    from flows.terminal import Progress
+
+    with Progress() as progress:
+        summary = refresh_steps(load_settings(), wait_seconds=wait, progress=progress)
+    _print_summary(summary, as_json=as_json)
+
+
+def _print_summary(summary: Any, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from flows.terminal import console, summary_lines
+
+    if as_json:
+        _print_json(asdict(summary))
+        return
+    out = console()
+    for line in summary_lines(summary):
+        out.print(line, markup=False)
+
+
+# --------------------------------------------------------------------- reading
+
+
+@app.command()
+def stories(
+    *,
+    since: Annotated[
+        str | None, typer.Option(metavar="RUN|DATE", help="Only those changed by this run or later, or since this day.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    alone: Annotated[bool, typer.Option("--alone", help="Stories of a single article too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List stories, the largest first."""
+    from db import queries
+    from flows.terminal import console, stories_table
+
+    since_run, since_time = _since(since)
+    with _database() as engine, _reading(engine) as conn:
+        rows = queries.stories(conn, limit=limit, min_articles=1 if alone else 2, since_run=since_run, since=since_time)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        console().print(stories_table(rows))
+    else:
+        console().print("No stories of more than one article. `--alone` lists the others.")
+
+
+@app.command()
+def show(
+    story: Annotated[str, typer.Argument(help="The story's id, or how it begins.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one story: its articles, and every passage with all its places."""
+    from db import queries
+    from flows.terminal import console, members_table, passage_lines, side_by_side
+
+    with _database() as engine, _reading(engine) as conn:
+        head = _found(queries.story, conn, story)
+        members = queries.story_members(conn, head["story_id"])
+        passages = [(p, queries.occurrences(conn, p["passage_id"])) for p in queries.story_passages(conn, head["story_id"])]
+        texts = {m["article_id"]: queries.article_row(conn, m["article_id"])["clean_text"] for m in members}
+    if as_json:
+        _print_json(head | {"members": members, "passages": [p | {"occurrences": places} for p, places in passages]})
+        return
+    out = console()
+    out.print(head["headline"], style="bold", markup=False)
+    out.print(f"story {head['story_id']}\n", style="dim", markup=False)
+    out.print(members_table(members))
+    for number, (passage, places) in enumerate(passages):
+        own = [(place, texts[place["article_id"]]) for place in _one_each(places) if place["article_id"] in texts]
+        if number == 0 and len(own) > 1:
+            out.print("\nThe passage that most of them carry, side by side:\n", markup=False)
+            out.print(side_by_side(passage["kind"], own[:2]))
+            out.print()
+        out.print(passage_lines(passage, places))
+
+
+def _one_each(places: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first place of each article."""
+    return list({place["article_id"]: place for place in reversed(places)}.values())[::-1]
+
+
+@app.command()
+def match(
+    file: Annotated[Path, typer.Argument(help="A text or HTML file.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say which stored articles share passages with a text; nothing is stored."""
+    from flows.matching import match_file
+    from flows.settings import load_settings
+    from flows.terminal import console, matches_table
+
+    settings = load_settings()
+    with _database() as engine, _reading(engine) as conn:
+        rows = match_file(conn, file, settings)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        console().print(matches_table(rows))
+    else:
+        console().print("No stored article shares a passage with it.")
+
+
+# --------------------------------------------------------------------- sources
+
+
+@sources_app.command("list")
+def list_sources(*, as_json: AsJson = False) -> None:
+    """List the configured sources, and what is stored of each outlet."""
+    from db import queries
+    from flows.settings import load_settings
+    from flows.sources import find_origins
+    from flows.terminal import console, origins_table, outlets_table
+
+    settings = load_settings()
+    origins = [{"origin": o.key, "path": str(o.root)} for o in find_origins(settings.source_paths())]
+    with _database() as engine, _reading(engine) as conn:
+        outlets = queries.sources(conn)
+    if as_json:
+        _print_json({"configured": origins, "outlets": outlets})
+        return
+    out = console()
+    out.print(origins_table(origins) if origins else "No source is configured: `wirecopy sources add FOLDER`.")
+    if outlets:
+        out.print()
+        out.print(outlets_table(outlets))
+
+
+@sources_app.command("add")
+def add_source(path: Annotated[Path, typer.Argument(help="A folder or a file.")]) -> None:
+    """Add a source to wirecopy.toml; `wirecopy run` takes it in."""
+    from flows.settings import SETTINGS_FILE, load_settings, save_source
+    from flows.sources import find_origins
+    from flows.terminal import plural
+
+    settings = load_settings()
+    origins = find_origins([*map(Path, settings.sources), path])
+    if not save_source(path):
+        typer.echo(f"{path} is in {SETTINGS_FILE} already.")
+        return
+    typer.echo(f"Added {path} to {SETTINGS_FILE}, which now lists {plural(len(origins), 'source')}.")
+    typer.echo(f"Next: `wirecopy sources check {path}`, then `wirecopy run`.")
+
+
+@sources_app.command("check")
+def check_source(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files; by default the configured sources.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what ten documents of each source would become; nothing is stored."""
+    from flows.checking import check_documents
+    from flows.settings import load_settings
+    from flows.sources import find_origins
+    from flows.terminal import checked_documents, console
+
+    settings = load_settings()
+    reports = {o.key: check_documents(o, settings, CHECKED) for o in find_origins(list(paths or settings.source_paths()))}
+    if as_json:
+        _print_json(reports)
+    else:
+        for key, report in reports.items():
+            console().print(checked_documents(key, report))
+    if any("error" in document for report in reports.values() for document in report):
+        raise typer.Exit(1)
+
+
+# -------------------------------------------------------------------- database
+
+
+@db_app.command("upgrade")
+def upgrade_schema() -> None:
+    """Bring the schema to the version of this program; a run does so by itself."""
+    from db.engine import open_engine
+    from db.migrate import upgrade
+    from flows.settings import load_settings
+
+    engine = open_engine(load_settings().database_url)
+    try:
+        typer.echo(f"The schema is at {upgrade(engine)}.")
+    finally:
+        engine.dispose()
+
+
+@db_app.command("check")
+def check_schema() -> None:
+    """Say whether the schema is that of this program."""
+    from db.migrate import check
+
+    with _database() as engine:
+        typer.echo(f"The schema is at {check(engine)}, as this program needs it.")
+
+
+# --------------------------------------------------------------------- helpers
+
+
+def _database() -> Any:
+    """The database to read from: opened, its schema checked, closed at the end."""
+    from contextlib import contextmanager
+
+    from db.engine import open_engine
+    from db.migrate import check
+    from flows.settings import load_settings
+
+    @contextmanager
+    def opened(settings: Settings) -> Iterator[Engine]:
+        engine = open_engine(settings.database_url)
+        try:
+            check(engine)
+            yield engine
+        finally:
+            engine.dispose()
+
+    return opened(load_settings())
+
+
+def _reading(engine: Engine) -> Any:
+    from db.engine import reading
+
+    return reading(engine)
+
+
+def _found(look_up: Any, conn: Any, name: str) -> Any:
+    """What a look-up finds; that there is none is about the data, not about the database."""
+    try:
+        return look_up(conn, name)
+    except StoreError as error:
+        raise NotFoundError(str(error)) from error
+
+
+def _since(text: str | None) -> tuple[int | None, dt.datetime | None]:
+    """A run's number, or the beginning of a day or a moment in UTC."""
+    import datetime as dt
+
+    if text is None:
+        return None, None
+    if text.isdecimal() and len(text) < len("20260101"):
+        return int(text), None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("give the number of a run, or a day as 2026-03-28", param_hint="--since") from None
+    return None, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _print_json(value: object) -> None:
+    def plain(item: object) -> object:
+        return item.isoformat().replace("+00:00", "Z") if hasattr(item, "isoformat") else str(item)
+
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=plain))

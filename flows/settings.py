@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         max_document_bytes: a larger document goes to the quarantine.
         workers: processes that clean, sketch and align; 1 means this one.
         batch_articles: documents of a transaction.
+        prefect_api_url: the Prefect server that runs are shown on, from PREFECT_API_URL; none: no server.
         match: thresholds that differ from the measured defaults, see `docs/tuning.md`.
     """
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     batch_articles: int = Field(500, ge=1, le=100_000)
     match: dict[str, Any] = Field(default_factory=dict)
+    prefect_api_url: str | None = Field(None, validation_alias="PREFECT_API_URL")
 
     @classmethod
     def settings_customise_sources(
@@ -76,7 +78,28 @@ class Settings(BaseSettings):
         return [Path(DEFAULT_SOURCES)] if Path(DEFAULT_SOURCES).is_dir() else []
 
 
-def _number(value: object) -> object:
+def save_source(path: Path) -> bool:
+    """Adds a source to the list in `wirecopy.toml`, comments and order kept; False if it was there.
+
+    Raises:
+        ParamsError: the file cannot be written.
+    """
+    import tomlkit
+
+    file = Path(SETTINGS_FILE)
+    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+    listed = document.setdefault("sources", tomlkit.array())
+    if str(path) in listed:
+        return False
+    listed.append(str(path))
+    try:
+        file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    except OSError as error:
+        raise ParamsError(f"{SETTINGS_FILE} cannot be written: {error.strerror}") from error
+    return True
+
+
+def _number(value: Any) -> Any:
     """Environment variables are text: `12` is meant as a number."""
     if not isinstance(value, str):
         return value

@@ -132,7 +132,7 @@ def _matches_of(
     ranked = own[order]
     table = np.zeros(1 << 16, bool)
     table[own & np.uint64(0xFFFF)] = True
-    sizes = [len(grams[k]) for k in others.tolist()]
+    sizes = np.array([len(grams[k]) for k in others.tolist()], np.int64)
     theirs = np.concatenate([grams[k] for k in others.tolist()])
     likely = np.flatnonzero(table[theirs & np.uint64(0xFFFF)])
     wanted = theirs[likely]

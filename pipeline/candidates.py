@@ -39,11 +39,12 @@ class KeyIndex:
     size: int
 
     @classmethod
-    def build(cls, keys: Sequence[NDArray[np.uint64]]) -> KeyIndex:
-        """The index of articles given in order of their time keys."""
+    def build(cls, keys: Sequence[NDArray[np.uint64]], positions: Sequence[int] | None = None) -> KeyIndex:
+        """The index of articles given in order of their time keys; `positions` if they are not 0, 1, 2 ..."""
         sizes = [len(item) for item in keys]
         every = np.concatenate(keys) if sizes else np.zeros(0, np.uint64)
-        owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        places = np.arange(len(sizes)) if positions is None else np.array(positions, np.int64)
+        owners = np.repeat(places.astype(np.int32), sizes)
         order = np.argsort(every, kind="stable")  # stable: positions stay in order within a bucket
         return cls(every[order], owners[order], len(sizes))
 
@@ -139,17 +140,19 @@ def _entries(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.i
     return entries
 
 
-def disturbed(index: KeyIndex, arrived: NDArray[np.bool_], retired: KeyIndex, params: MatchParams) -> NDArray[np.bool_]:
-    """By position, which articles are in a bucket whose proposals among old members changed.
+def disturbed(index: KeyIndex, waiting: NDArray[np.bool_], retired: KeyIndex, params: MatchParams) -> NDArray[np.bool_]:
+    """By position, which articles are in a bucket that may propose other pairs of its old members than before.
 
-    A bucket is disturbed if it was or is too large and its earliest members are
-    not the same, or if it has become too large, or is no more.
+    A bucket is left alone where it was small and is, or was large and is with the
+    same earliest members. What waits for matching may or may not have been in it
+    before (a run can have died half-way), so both are reckoned with.
 
     Args:
         index: the keys of all current articles.
-        arrived: by position, which of them have not been matched yet.
-        retired: the keys of revisions that are no longer current; the position of
-            each is the number of current articles that precede it by time key.
+        waiting: by position, which of them wait for matching.
+        retired: the keys of revisions that stopped being current since the last
+            matching; the position of each is the number of current articles that
+            precede it by time key.
         params: `bucket_articles` and `bucket_leaders`.
     """
     found = np.zeros(index.size, bool)
@@ -158,13 +161,12 @@ def disturbed(index: KeyIndex, arrived: NDArray[np.bool_], retired: KeyIndex, pa
         return found
     limit, leaders = params.bucket_articles, params.bucket_leaders
     gone, gone_early = _count_retired(index, retired, first, leaders)
-    new = _prefix(arrived[index.members])
-    arrivals = new[first + sizes] - new[first]
-    early_arrivals = new[first + np.minimum(leaders, sizes)] - new[first]
-    before, after = sizes - arrivals + gone, sizes
-    crossed = (before > limit) != (after > limit)
-    moved = (before > limit) & (after > limit) & ((early_arrivals > 0) | gone_early)
-    hit = (crossed | moved) & (arrivals + gone > 0)
+    before = _prefix(waiting[index.members])
+    waits = before[first + sizes] - before[first]
+    waits_early = before[first + np.minimum(leaders, sizes)] > before[first]
+    stays_small = sizes + gone <= limit
+    stays_large = (sizes - waits > limit) & ~waits_early & ~gone_early
+    hit = (waits + gone > 0) & ~stays_small & ~stays_large
     found[index.members[_entries(first[hit], sizes[hit])]] = True
     return found
 

@@ -277,7 +277,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """An alignment of a span in each of two articles; left_article_id < right_article_id.
 
@@ -300,7 +300,7 @@ class Link:
     right_quoted: float
     evidence: Mapping[str, object] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def link_id(self) -> int:
         """63-bit identity of the two places."""
         places = (self.left_article_id, self.left.raw_start, self.left.raw_end)

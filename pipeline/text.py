@@ -243,7 +243,7 @@ def _opens(text: str, at: int, mark: str, opened: str) -> bool:
 
 _BLANK_LINE_OR_INDENT = re.compile(r"\n(?:[ \t]*\n|[ \t]+)\s*")
 _NEWLINE = re.compile(r"\n\s*")
-_HARD_WRAP_LONGEST = 100
+_LONG_LINE = re.compile(r"[^\n]{101}")
 _HARD_WRAP_USUAL = 40
 
 
@@ -255,10 +255,10 @@ def paragraph_starts(text: str) -> list[int]:
 
 def _is_hard_wrapped(text: str) -> bool:
     """Lines of terminal width (all up to 100 characters, most over 40) are wrapped, not paragraphs."""
-    lines = [len(line) for line in text.split("\n") if line.strip()]
-    if len(lines) < 4 or max(lines) > _HARD_WRAP_LONGEST:
+    if _LONG_LINE.search(text):
         return False
-    return sum(length > _HARD_WRAP_USUAL for length in lines) > len(lines) / 2
+    lines = [len(line) for line in text.split("\n") if line.strip()]
+    return len(lines) >= 4 and sum(length > _HARD_WRAP_USUAL for length in lines) > len(lines) / 2
 
 
 _SENTENCE_END = re.compile(r"[.!?…][\"”’»)\]]*\s+|[。！？][」』”]*")

@@ -47,7 +47,7 @@ PAIRS_AT_ONCE = 20_000
 
 def text_key() -> str:
     """Which extractor and rules make an article's text."""
-    return f"{extract.EXTRACTOR_VERSION}.{boilerplate.RULES_VERSION}"
+    return f"{extract.extractor_key()}.{boilerplate.RULES_VERSION}"
 
 
 # ------------------------------------------------------- documents to articles
@@ -119,6 +119,17 @@ def link_pairs(
                 links += own
                 pairs.append(pair)
     return links, pairs
+
+
+def link_chunk(
+    articles: Sequence[MatchedArticle],
+    blobs: Sequence[bytes],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    params: MatchParams,
+) -> tuple[list[Link], list[Pair]]:
+    """`link_pairs` for a worker: tokens come as bytes, which cross between processes at little cost."""
+    return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params)
 
 
 # ------------------------------------------------------------------- the walk

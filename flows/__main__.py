@@ -1,0 +1,5 @@
+"""`python -m flows` is `wirecopy`."""
+
+from flows.cli import main
+
+main()

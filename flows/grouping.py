@@ -1,0 +1,212 @@
+"""Passages, copy clusters and stories of what was touched, from stored links and pairs.
+
+Each of the three is computed over whole components, and only over those that a
+marked article touches. A component is found by going from article to article in
+the database until nothing new comes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db import queries, store
+from flows.run import utc_now
+from pipeline import clusters
+from pipeline.passages import form_passages, overlap_components
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from db.engine import Connection
+    from flows.run import Run
+    from pipeline.params import MatchParams
+    from pipeline.records import Group, Link, MatchedArticle, Pair, Passage
+
+log = logging.getLogger(__name__)
+
+
+class _Loaded:
+    """Articles, links and pairs read so far; each article's are read once."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.articles: dict[int, MatchedArticle] = {}
+        self.links: dict[int, Link] = {}
+        self.passage_of: dict[int, int] = {}
+        self.links_at: dict[int, list[int]] = defaultdict(list)
+        self.pairs: dict[tuple[int, int], Pair] = {}
+        self._with_links: set[int] = set()
+        self._with_pairs: set[int] = set()
+
+    def load_articles(self, ids: Iterable[int]) -> None:
+        missing = set(ids) - self.articles.keys()
+        if missing:
+            self.articles |= queries.matched_articles(self._conn, missing)
+
+    def load_links(self, ids: Collection[int]) -> None:
+        missing = set(ids) - self._with_links
+        if not missing:
+            return
+        self._with_links |= missing
+        for item in queries.links_of(self._conn, missing):
+            if item.link_id not in self.links:
+                self.links[item.link_id] = item.link
+                if item.passage_id is not None:
+                    self.passage_of[item.link_id] = item.passage_id
+                self.links_at[item.link.left_article_id].append(item.link_id)
+                self.links_at[item.link.right_article_id].append(item.link_id)
+
+    def load_pairs(self, ids: Collection[int]) -> None:
+        missing = set(ids) - self._with_pairs
+        if missing:
+            self._with_pairs |= missing
+            for pair in queries.pairs_of(self._conn, missing):
+                self.pairs[pair.left_article_id, pair.right_article_id] = pair
+
+
+def group(run: Run) -> int:
+    """Forms passages, copy clusters and stories anew where articles are marked, in one transaction.
+
+    Returns:
+        how many stories were made or changed.
+    """
+    with run.stage("cluster"), run.writing() as conn:
+        dirty = queries.articles_to_cluster(conn)
+        if not dirty:
+            return 0
+        run.report("clustering", 0)
+        loaded = _Loaded(conn)
+        touched, passages = _regroup_passages(conn, loaded, dirty, run.params)
+        moved = _regroup_copies(conn, loaded, dirty, run.params)
+        changed = _regroup_stories(conn, loaded, {*dirty, *touched, *moved}, passages, run)
+        _save_shares(conn, loaded, dirty)
+        store.mark_clustered(conn, dirty, run.params.cluster_key)
+    log.info("%d articles clustered anew, %d stories made or changed", len(dirty), changed)
+    return changed
+
+
+# -------------------------------------------------------------------- passages
+
+
+def _regroup_passages(
+    conn: Connection, loaded: _Loaded, dirty: Collection[int], params: MatchParams
+) -> tuple[set[int], list[Passage]]:
+    """New passages for all components that hold a link of a marked article; the articles they stand in."""
+    marked = set(dirty)
+    reached: set[int] = set()
+    frontier: set[int] = marked
+    touched: list[Link] = []
+    while frontier:
+        reached |= frontier
+        loaded.load_links(frontier)
+        touched = _touched_links(list(loaded.links.values()), marked)
+        frontier = {k for link in touched for k in (link.left_article_id, link.right_article_id)} - reached
+    loaded.load_articles(reached)
+    passages = form_passages(touched, loaded.articles, params)
+    store.replace_passages(conn, link_ids=[link.link_id for link in touched], passages=passages)
+    for passage in passages:
+        loaded.passage_of.update(dict.fromkeys(passage.link_ids, passage.passage_id))
+    return {o.article_id for passage in passages for o in passage.occurrences}, passages
+
+
+def _touched_links(links: Sequence[Link], marked: Collection[int]) -> list[Link]:
+    """The links in overlap components that hold a link of a marked article."""
+    component = overlap_components(links)
+    hit = np.array([x.left_article_id in marked or x.right_article_id in marked for x in links], bool)
+    chosen = np.isin(component, component[hit])
+    return [link for link, take in zip(links, chosen.tolist(), strict=True) if take]
+
+
+# --------------------------------------------------------------- copy clusters
+
+
+def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], params: MatchParams) -> set[int]:
+    """New copy clusters for the components of the marked articles; returns all articles of these."""
+    reached: set[int] = set()
+    frontier = set(dirty)
+    edges: clusters.Edges = {}
+    while frontier:
+        reached |= frontier
+        homes = {g.copy_cluster_id for g in queries.groupings(conn, frontier).values()} - {None}
+        old = {k for members in queries.cluster_articles(conn, homes).values() for k in members}  # type: ignore[arg-type]
+        loaded.load_pairs(frontier)
+        loaded.load_articles({k for pair in loaded.pairs for k in pair})
+        edges = clusters.copy_edges(loaded.pairs.values(), loaded.articles, params)
+        near = {k for edge in edges if edge[0] in reached or edge[1] in reached for k in edge}
+        frontier = (near | old) - reached
+    inside = {edge: weight for edge, weight in edges.items() if edge[0] in reached}
+    groups = clusters.copy_clusters(inside, loaded.articles)
+    before = {k: g.copy_cluster_id for k, g in queries.groupings(conn, reached).items() if g.copy_cluster_id is not None}
+    ids = clusters.carry_ids(groups, before)
+    alone = reached - {k for item in groups for k in item.members}
+    store.save_copy_clusters(conn, clusters=dict(zip(ids, groups, strict=True)), alone=alone)
+    return reached
+
+
+# --------------------------------------------------------------------- stories
+
+
+def _regroup_stories(conn: Connection, loaded: _Loaded, start: Collection[int], passages: Sequence[Passage], run: Run) -> int:
+    reached: set[int] = set()
+    frontier = set(start)
+    edges: clusters.Edges = {}
+    copies: dict[int, Group] = {}
+    while frontier:
+        reached |= frontier
+        homes = queries.groupings(conn, frontier)
+        cluster_ids = {g.copy_cluster_id for g in homes.values() if g.copy_cluster_id is not None}
+        copies |= queries.cluster_groups(conn, cluster_ids)
+        kin = {k for item in copies.values() for k in item.members}
+        story_ids = {g.story_id for g in homes.values() if g.story_id is not None}
+        kin |= {k for members in queries.story_articles(conn, story_ids).values() for k in members}
+        loaded.load_links(frontier | kin)
+        own = _links_at(loaded, reached | kin)
+        loaded.load_articles({k for link in own for k in (link.left_article_id, link.right_article_id)} | reached | kin)
+        edges = clusters.story_edges(own, loaded.articles, _joins_none(conn, loaded, own, passages, run.params), run.params)
+        frontier = ({k for edge in edges for k in edge} | kin) - reached
+    groups = clusters.stories(reached, edges, list(copies.values()), loaded.articles)
+    before = {k: g.story_id for k, g in queries.groupings(conn, reached).items() if g.story_id is not None}
+    ids = clusters.carry_ids(groups, before)
+    return store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=dict(zip(ids, groups, strict=True)))
+
+
+def _links_at(loaded: _Loaded, ids: Iterable[int]) -> list[Link]:
+    chosen = {link_id for k in ids for link_id in loaded.links_at.get(k, ())}
+    return [loaded.links[link_id] for link_id in sorted(chosen)]
+
+
+def _joins_none(
+    conn: Connection, loaded: _Loaded, links: Iterable[Link], passages: Sequence[Passage], params: MatchParams
+) -> set[int]:
+    """The links of passages that stand in too many nodes."""
+    fresh = {passage.passage_id: {o.article_id for o in passage.occurrences} for passage in passages}
+    named = {link.link_id: loaded.passage_of[link.link_id] for link in links if link.link_id in loaded.passage_of}
+    places: dict[int, Collection[int]] = {k: fresh[k] for k in set(named.values()) & fresh.keys()}
+    places |= queries.passage_articles(conn, set(named.values()) - fresh.keys())
+    lead_of = _leads(conn, {k for members in places.values() for k in members})
+    wide = clusters.wide_passages(places, lead_of, params)
+    return {link_id for link_id, passage_id in named.items() if passage_id in wide}
+
+
+def _leads(conn: Connection, ids: Collection[int]) -> Mapping[int, int]:
+    """A stand-in for the lead of each article's copy cluster: the cluster's id."""
+    homes = queries.groupings(conn, ids)
+    return {k: g.copy_cluster_id for k, g in homes.items() if g.copy_cluster_id is not None}
+
+
+# ---------------------------------------------------------------------- shares
+
+
+def _save_shares(conn: Connection, loaded: _Loaded, dirty: Collection[int]) -> None:
+    loaded.load_links(dirty)
+    others = {k for link in _links_at(loaded, dirty) for k in (link.left_article_id, link.right_article_id)}
+    loaded.load_articles(others | set(dirty))
+    shares = [
+        clusters.article_shares(loaded.articles[k], [loaded.links[x] for x in loaded.links_at.get(k, ())], loaded.articles)
+        for k in dirty
+    ]
+    store.save_shares(conn, shares)

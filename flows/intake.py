@@ -1,0 +1,209 @@
+"""From source folders to stored articles: what is new is read, cleaned, sketched, saved.
+
+A batch is one transaction. Batches are prepared ahead in worker processes and
+saved in order, so that what is stored does not depend on who was faster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from db import queries, store
+from db.rows import FileState
+from flows.run import utc_now
+from flows.sources import FoundFile, list_files, read_documents
+from pipeline import walk
+from pipeline.records import BadDocument, RawDocument, SketchedArticle, hash63
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    from flows.run import Run
+    from flows.sources import Origin
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 16_000_000
+"""A batch is closed at so much text even if it has few documents: it must fit memory many times over."""
+
+SMALL_BATCH = 64
+"""Documents up to which a whole intake is not worth starting processes: some 0.1 s of text, 2 s of pages."""
+
+
+class _FileRead(NamedTuple):
+    """A file was read to its end; `uris` of its records, `whole` if none of them was bad."""
+
+    found: FoundFile
+    uris: frozenset[str]
+    whole: bool
+
+
+@dataclass
+class _Batch:
+    """What one transaction stores, all of one origin."""
+
+    origin: str
+    documents: list[RawDocument] = field(default_factory=list)
+    bad: list[BadDocument] = field(default_factory=list)
+    files: list[_FileRead] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    size: int = 0
+
+    def is_full(self, documents: int) -> bool:
+        return len(self.documents) + len(self.bad) + len(self.files) >= 2 * documents or (
+            len(self.documents) >= documents or self.size >= BATCH_BYTES
+        )
+
+
+class Intake:
+    """The intake of one run; `scan`, then `next_batch` until it says that nothing is left."""
+
+    def __init__(self, run: Run, origins: Sequence[Origin]) -> None:
+        self._run = run
+        self._origins = origins
+        self._todo: list[tuple[Origin, FoundFile]] = []
+        self._open_quarantine: set[tuple[str, str]] = set()
+        self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
+        self._batches: Iterator[_Batch] | None = None
+        self._done = 0
+
+    def scan(self) -> int:
+        """Looks which files are new or changed, and which are gone; returns how many are to be read."""
+        for origin in self._origins:
+            with self._run.stage("scan"):
+                self._scan(origin)
+        log.info("%d files to read in %d sources", len(self._todo), len(self._origins))
+        return len(self._todo)
+
+    def _scan(self, origin: Origin) -> None:
+        run = self._run
+        with run.reading() as conn:
+            known = queries.file_states(conn, origin.key)
+            counts = queries.article_counts(conn, origin.key)
+            self._open_quarantine |= {(origin.key, path) for path in queries.open_quarantine(conn, origin.key)}
+        found, bad = {}, []
+        for item in list_files(origin):
+            if isinstance(item, BadDocument):
+                bad.append(item)
+            else:
+                found[item.path] = item
+        for path, item in found.items():
+            if known.get(path) == _state(item):
+                run.counts["unchanged"] += counts.get(path, 0)
+            else:
+                self._todo.append((origin, item))
+        unseen = tuple(f"{item.path}/" for item in bad)
+        gone = {path for path in known.keys() | counts.keys() if path not in found and not path.startswith(unseen)}
+        gone -= {item.path for item in bad}
+        run.counts["quarantined"] += len(bad)
+        now = utc_now()
+        with run.writing() as conn:
+            run.counts["gone"] += store.mark_gone(conn, origin=origin.key, run_id=run.run_id, now=now, paths=gone)
+            store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=bad)
+            store.touch_origin(conn, origin=origin.key, run_id=run.run_id, now=now)
+
+    def next_batch(self) -> bool:
+        """Saves the next batch in one transaction; False when there was none left."""
+        run = self._run
+        if self._batches is None:
+            self._batches = self._read_batches()
+        with run.stage("read and clean"):
+            while len(self._ahead) <= run.settings.workers and (batch := next(self._batches, None)) is not None:
+                self._ahead.append((batch, self._submit(batch)))
+            if not self._ahead:
+                return False
+            batch, future = self._ahead.popleft()
+            prepared = future.result()
+        with run.stage("save articles"):
+            self._save(batch, prepared)
+        self._done += len(batch.documents) + len(batch.known)
+        run.report("taking in", self._done)
+        return True
+
+    def _submit(self, batch: _Batch) -> Future[list[SketchedArticle | BadDocument]]:
+        small = len(self._todo) <= SMALL_BATCH and len(batch.documents) <= SMALL_BATCH
+        executor = self._run.executor(small=small)
+        return executor.submit(walk.prepare, batch.documents, batch.origin, self._run.params)
+
+    # -------------------------------------------------------------- reading
+
+    def _read_batches(self) -> Iterator[_Batch]:
+        limit = self._run.settings.batch_articles
+        batch: _Batch | None = None
+        for origin, found in self._todo:
+            if batch is not None and batch.origin != origin.key:
+                yield self._without_known(batch)
+                batch = None
+            uris: set[str] = set()
+            whole = True
+            for item in read_documents(origin, found, max_document_bytes=self._run.settings.max_document_bytes):
+                batch = batch or _Batch(origin.key)
+                if isinstance(item, BadDocument):
+                    batch.bad.append(item)
+                    whole = False
+                else:
+                    batch.documents.append(item)
+                    batch.size += len(item.content)
+                    uris.add(item.uri)
+                if batch.is_full(limit):
+                    yield self._without_known(batch)
+                    batch = None
+            batch = batch or _Batch(origin.key)
+            batch.files.append(_FileRead(found, frozenset(uris), whole))
+        if batch is not None:
+            yield self._without_known(batch)
+
+    def _without_known(self, batch: _Batch) -> _Batch:
+        """The batch without documents whose content is stored already: they need no cleaning."""
+        ids = {hash63(batch.origin, document.uri): document for document in batch.documents}
+        with self._run.reading() as conn:
+            current = queries.current_revisions(conn, ids)
+        batch.known = [k for k, d in ids.items() if current.get(k) == hash63(str(k), d.content_hash)]
+        same = {ids[k].uri for k in batch.known}
+        batch.documents = [document for document in batch.documents if document.uri not in same]
+        return batch
+
+    # --------------------------------------------------------------- saving
+
+    def _save(self, batch: _Batch, prepared: Sequence[SketchedArticle | BadDocument]) -> None:
+        run, now = self._run, utc_now()
+        sketched = [item for item in prepared if not isinstance(item, BadDocument)]
+        bad = [*batch.bad, *(item for item in prepared if isinstance(item, BadDocument))]
+        with run.writing() as conn:
+            saved = store.save_articles(
+                conn,
+                run_id=run.run_id,
+                now=now,
+                sketched=sketched,
+                text_key=walk.text_key(),
+                sketch_key=run.params.sketch_key,
+            )
+            store.confirm_articles(conn, run_id=run.run_id, now=now, article_ids=batch.known)
+            store.quarantine(conn, run_id=run.run_id, now=now, origin=batch.origin, bad=bad)
+            gone = 0
+            for file in batch.files:
+                path = file.found.path
+                if (batch.origin, path) in self._open_quarantine:
+                    still = {item.uri for item in bad if item.path == path}
+                    store.resolve_quarantine(conn, origin=batch.origin, path=path, now=now, still_bad=still)
+                if file.whole and file.uris != {path}:
+                    gone += store.mark_records_gone(
+                        conn, origin=batch.origin, run_id=run.run_id, now=now, path=path, uris_seen=file.uris
+                    )
+            states = {file.found.path: _state(file.found) for file in batch.files}
+            store.save_file_states(conn, origin=batch.origin, states=states)
+        run.counts.update(
+            new=saved.new,
+            changed=saved.changed,
+            unchanged=saved.unchanged + len(batch.known),
+            gone=gone,
+            quarantined=len(bad),
+        )
+
+
+def _state(found: FoundFile) -> FileState:
+    return FileState(found.size, found.mtime_ns, found.side_hash)

@@ -1,0 +1,156 @@
+"""Matching what is marked: candidates from the index of keys, alignment in workers, links saved.
+
+A chunk of marked articles is one transaction. The pairs of a chunk are those of
+its articles with everything that is matched already or comes in an earlier chunk.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db import queries, store
+from pipeline import walk
+from pipeline.candidates import KeyIndex, disturbed, propose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from db.rows import IndexRow
+    from flows.run import Run
+    from pipeline.records import Link, Pair
+
+log = logging.getLogger(__name__)
+
+CHUNK_ARTICLES = 1_000
+"""Marked articles of a transaction: with some 15 pairs each, a second of work."""
+
+SMALL_CHUNK = 2_000
+"""Pairs up to which alignment is not worth starting processes for: a tenth of a second."""
+
+_UNKNOWN = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def time_order(row: IndexRow) -> tuple[dt.datetime, dt.datetime, int]:
+    """The time key of a stored article."""
+    return (row.published_end or _UNKNOWN, row.published_start or _UNKNOWN, row.article_id)
+
+
+def build_index(blobs: Sequence[bytes], positions: Sequence[int] | None = None) -> KeyIndex:
+    """The index of stored keys, articles in order of their time keys."""
+    return KeyIndex.build([np.frombuffer(blob, np.uint64) for blob in blobs], positions)
+
+
+class Linking:
+    """The matching of one run; `plan`, then `save_chunk` for each chunk in order."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._chunks: list[NDArray[np.int64]] = []
+        self._pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._ahead: deque[Future[tuple[list[Link], list[Pair]]]] = deque()
+        self._sent = 0
+
+    def plan(self) -> int:
+        """Marks what is disturbed, finds the candidate pairs of all that is marked; returns how many chunks."""
+        run = self._run
+        with run.stage("candidates"):
+            with run.reading() as conn:
+                waiting = bool(queries.articles_to_match(conn)) or bool(queries.has_retired(conn))
+                rows = sorted(queries.index_rows(conn), key=time_order) if waiting else []
+                retired = sorted(queries.retired_rows(conn), key=time_order) if waiting else []
+            if not waiting:
+                return 0
+            index = build_index([row.keys for row in rows])
+            marked = np.array([row.waiting for row in rows], bool)
+            marked |= self._mark_disturbed(rows, index, marked, retired)
+            self._find_pairs(rows, index, marked)
+        return len(self._chunks)
+
+    def _mark_disturbed(
+        self, rows: Sequence[IndexRow], index: KeyIndex, marked: NDArray[np.bool_], retired: Sequence[IndexRow]
+    ) -> NDArray[np.bool_]:
+        order = [time_order(row) for row in rows]
+        positions = [bisect.bisect_left(order, time_order(row)) for row in retired]
+        gone = build_index([row.keys for row in retired], positions)
+        found = disturbed(index, marked, gone, self._run.params) & ~marked
+        with self._run.writing() as conn:
+            store.mark_for_matching(conn, [rows[k].article_id for k in np.flatnonzero(found).tolist()])
+            store.clear_retired(conn)
+        return found
+
+    def _find_pairs(self, rows: Sequence[IndexRow], index: KeyIndex, marked: NDArray[np.bool_]) -> None:
+        run = self._run
+        candidates = propose(index, marked, run.params)
+        left, right = _within_window(rows, candidates.left, candidates.right, run.params.match_window_days)
+        run.counts["capped"] += candidates.capped
+        run.counts["pairs"] += len(left)
+        self._ids = np.array([row.article_id for row in rows], np.int64)
+        places = np.flatnonzero(marked)
+        self._chunks = [self._ids[places[at : at + CHUNK_ARTICLES]] for at in range(0, len(places), CHUNK_ARTICLES)]
+        chunk_of = np.full(len(rows), -1, np.int64)
+        chunk_of[places] = np.arange(len(places)) // CHUNK_ARTICLES
+        chunk = np.maximum(chunk_of[left], chunk_of[right])
+        order = np.argsort(chunk, kind="stable")
+        bounds = np.searchsorted(chunk[order], np.arange(len(self._chunks) + 1))
+        self._pairs = [
+            (left[order[a:b]], right[order[a:b]]) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+        ]
+        log.info("%d articles to match, %d candidate pairs, %d buckets capped", len(places), len(left), candidates.capped)
+
+    def save_chunk(self, number: int) -> None:
+        """Matches a chunk and saves its links in one transaction; later chunks are computed ahead."""
+        run = self._run
+        with run.stage("align"):
+            while self._sent < len(self._chunks) and len(self._ahead) <= run.settings.workers:
+                self._ahead.append(self._submit(self._sent))
+                self._sent += 1
+            links, pairs = self._ahead.popleft().result()
+        with run.stage("save links"), run.writing() as conn:
+            store.save_matches(
+                conn, article_ids=self._chunks[number].tolist(), links=links, pairs=pairs, match_key=run.params.match_key
+            )
+        run.counts["links"] += len(links)
+        run.report("matching", number + 1, len(self._chunks))
+
+    def _submit(self, number: int) -> Future[tuple[list[Link], list[Pair]]]:
+        left, right = self._pairs[number]
+        places, inverse = np.unique(np.concatenate((left, right)), return_inverse=True)
+        ids = self._ids[places].tolist()
+        with self._run.reading() as conn:
+            articles = queries.matched_articles(conn, ids)
+            blobs = queries.load_tokens(conn, ids)
+        executor = self._run.executor(small=len(self._chunks) == 1 and len(left) <= SMALL_CHUNK)
+        return executor.submit(
+            walk.link_chunk,
+            [articles[k] for k in ids],
+            [blobs[k] for k in ids],
+            inverse[: len(left)],
+            inverse[len(left) :],
+            self._run.params,
+        )
+
+
+def _within_window(
+    rows: Sequence[IndexRow], left: NDArray[np.int64], right: NDArray[np.int64], days: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs not further apart than `days`; an unknown time lies inside every window."""
+    if days is None:
+        return left, right
+    starts, ends = (_seconds(getattr(row, name) for row in rows) for name in ("published_start", "published_end"))
+    gap = np.maximum(starts[left] - ends[right], starts[right] - ends[left])
+    near = ~(gap > days * 86_400)  # a comparison with NaN is false, so unknown times stay
+    return left[near], right[near]
+
+
+def _seconds(times: Iterable[dt.datetime | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if time is None else time.timestamp() for time in times], np.float64)
