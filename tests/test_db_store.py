@@ -355,7 +355,7 @@ def test_a_gone_file_keeps_its_article_until_it_is_back(conn, linked):
     assert (row["gone_at"], row["last_run_id"]) == (LATER, 2)
     assert set(queries.file_states(conn, "gazette")) == {"b.txt"}
     assert queries.uris_of_path(conn, origin="gazette", path="a.txt") == set()
-    assert queries.article_paths(conn, "gazette") == {"b.txt", "c.txt", "d.txt", "e.txt"}
+    assert set(queries.article_counts(conn, "gazette")) == {"b.txt", "c.txt", "d.txt", "e.txt"}
     assert len(queries.links_of(conn, [a])) == 1
     assert queries.articles_to_match(conn) == queries.articles_to_cluster(conn) == []
     assert save(conn, make.sketched("a.txt"), run_id=4) == Saved(0, 0, 1)
@@ -520,3 +520,30 @@ def test_what_is_read_in_the_middle_of_an_export_is_a_snapshot(engine):
         assert len(list(rows)) == 4
         with pytest.raises(StoreError, match="no view"):
             queries.rows_of(conn, "nowhere")
+
+
+# --- what intake and clustering look up --------------------------------------------------------------
+
+
+def test_intake_sees_what_it_need_not_read_again(conn, linked):
+    _, (a, b, *_), *_ = linked
+    assert queries.current_revisions(conn, [a, 1]) == {a: make.article("a.txt").revision_id}
+    assert queries.article_counts(conn, "gazette") == dict.fromkeys(("a.txt", "b.txt", "c.txt", "d.txt", "e.txt"), 1)
+    store.quarantine(conn, run_id=1, now=NOW, origin="gazette", bad=[make.bad(), make.bad("b.txt")])
+    store.mark_gone(conn, origin="gazette", run_id=2, now=LATER, paths=["b.txt"])
+    before = dump(conn)
+    store.confirm_articles(conn, run_id=3, now=LATER, article_ids=[a])
+    assert dump(conn) == before
+    assert queries.open_quarantine(conn, "gazette") == {"broken.jsonl", "b.txt"}
+    store.confirm_articles(conn, run_id=3, now=LATER, article_ids=[a, b])
+    assert queries.article_row(conn, b)["gone_at"] is None
+
+
+def test_groups_and_passages_by_their_ids(conn, linked):
+    _, (a, b, c, *_), _, _, passages = linked
+    store.save_copy_clusters(conn, clusters={a: Group((b, a))})
+    assert queries.cluster_groups(conn, [a, 1]) == {a: Group((b, a))}
+    assert queries.passage_articles(conn, [passages[0].passage_id, 1]) == {passages[0].passage_id: {a, b, c}}
+    assert not queries.has_retired(conn)
+    save(conn, make.sketched("a.txt", "Another text."))
+    assert queries.has_retired(conn)
