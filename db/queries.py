@@ -194,7 +194,7 @@ def linked_articles(conn: Connection, article_ids: Collection[int]) -> set[int]:
 
 
 def links_of(conn: Connection, article_ids: Collection[int]) -> list[StoredLink]:
-    """The links with either side in these articles, in order of id."""
+    """The links with either side in these articles, in order of id; without their evidence, which decides nothing."""
     table = schema.link
     columns = [table.c[name] for name in _LINK_COLUMNS]
     statement = sa.select(*columns).where(_either_side(conn, table, article_ids)).order_by(table.c.link_id)
@@ -269,14 +269,14 @@ def _kept(text: str) -> tuple[tuple[int, int], ...]:
 
 _PLACES = [f"{side}_{name}" for side in ("left", "right") for name in ("article_id", "raw_start", "raw_end", "start", "end")]
 _DECIDED = ["tokens", "similarity", "kind", "recycled", "left_quoted", "right_quoted"]
-_LINK_COLUMNS = ["link_id", "passage_id", "evidence", *_PLACES, *_DECIDED]
+_LINK_COLUMNS = ["link_id", "passage_id", *_PLACES, *_DECIDED]
 
 
-def _stored_link(link_id: int, passage_id: int | None, evidence: str, *rest: Any) -> StoredLink:
+def _stored_link(link_id: int, passage_id: int | None, *rest: Any) -> StoredLink:
     """From the values of `_LINK_COLUMNS`; by position, since a component can have 100,000 links."""
     left, *left_span, right, r0, r1, r2, r3, tokens, similarity, kind, recycled, left_quoted, right_quoted = rest
     sides = (left, right, Span(*left_span), Span(r0, r1, r2, r3))
-    made = Link(*sides, tokens, similarity, kind, recycled, left_quoted, right_quoted, json.loads(evidence))
+    made = Link(*sides, tokens, similarity, kind, recycled, left_quoted, right_quoted)
     return StoredLink(link_id, made, passage_id)
 
 

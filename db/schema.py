@@ -269,7 +269,6 @@ pair = Table(
     _need("quote_chars", Integer),
     _need("recycled_chars", Integer),
     _need("wire_tokens", Integer),
-    _need("story_tokens", Integer),
     _need("left_ratio", Double),
     _need("right_ratio", Double),
     Column("lag_seconds", BigInteger),

@@ -174,11 +174,10 @@ VIEWS = (
     View(
         "article_pair",
         "left_article_id id, right_article_id id, left_source text, right_source text, wire_chars int, quote_chars int,"
-        "recycled_chars int, wire_tokens int, left_ratio real, right_ratio real, lag_seconds id, why text,"
-        "story_tokens int",
+        "recycled_chars int, wire_tokens int, left_ratio real, right_ratio real, lag_seconds id, why text",
         """
         SELECT p.left_article_id, p.right_article_id, x.source, y.source, p.wire_chars, p.quote_chars,
-            p.recycled_chars, p.wire_tokens, p.left_ratio, p.right_ratio, p.lag_seconds, p.why, p.story_tokens
+            p.recycled_chars, p.wire_tokens, p.left_ratio, p.right_ratio, p.lag_seconds, p.why
         FROM pair p JOIN article x ON x.article_id = p.left_article_id JOIN article y ON y.article_id = p.right_article_id
         """,
     ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from db.rows import IndexRow
     from flows.run import Run
-    from pipeline.records import Link, Pair
+    from pipeline.records import Link, MatchedArticle, Pair
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Linking:
         self._pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._ahead: deque[Future[tuple[list[Link], list[Pair]]]] = deque()
         self._sent = 0
+        self._articles: dict[int, MatchedArticle] = {}  # some 500 bytes each
 
     def plan(self) -> int:
         """Marks what is disturbed, finds the candidate pairs of all that is marked; returns how many chunks."""
@@ -127,8 +128,9 @@ class Linking:
         places, inverse = np.unique(np.concatenate((left, right)), return_inverse=True)
         ids = self._ids[places].tolist()
         with self._run.reading() as conn:
-            articles = queries.matched_articles(conn, ids)
+            self._articles |= queries.matched_articles(conn, set(ids) - self._articles.keys())
             blobs = queries.load_tokens(conn, ids)
+        articles = self._articles
         executor = self._run.executor(small=len(self._chunks) == 1 and len(left) <= SMALL_CHUNK)
         return executor.submit(
             walk.link_chunk,

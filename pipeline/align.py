@@ -236,26 +236,30 @@ def _trace(
         chain = [end]
         while (step := previous[chain[-1]]) >= 0 and not used[step - low]:
             chain.append(step - low)
-        rest = scores[previous[chain[-1]] - low] if previous[chain[-1]] >= 0 else 0.0
-        gained = scores[end] - rest if rest else scores[end]
         for k in chain:
             used[k] = True
-        if gained < params.companion_tokens:
-            continue
-        alignment = _alignment([(left[k], right[k], length[k]) for k in reversed(chain)], gained)
-        if not any(_is_part(alignment, larger) for larger in kept):
+        alignment = _alignment([(left[k], right[k], length[k]) for k in reversed(chain)])
+        if alignment.score >= params.companion_tokens and not any(_is_part(alignment, larger) for larger in kept):
             kept.append(alignment)
+    if not any(a.score >= params.verbatim_tokens or a.longest >= params.verbatim_tokens for a in kept):
+        return []
     return sorted(kept, key=lambda a: (a.left, a.right))
 
 
-def _alignment(chain: Sequence[tuple[int, int, int]], score: float) -> Alignment:
+def _alignment(chain: Sequence[tuple[int, int, int]]) -> Alignment:
     blocks: list[tuple[int, int, int]] = []
     at_left = at_right = 0
     for left, right, length in chain:
         overlap = max(0, at_left - left, at_right - right) if blocks else 0
         blocks.append((left + overlap, right + overlap, length - overlap))
         at_left, at_right = left + length, right + length
-    return Alignment((blocks[0][0], at_left), (blocks[0][1], at_right), tuple(blocks), score)
+    while blocks[-1][2] < GRAM:  # what an overlap left of a block is too little to end with
+        blocks.pop()
+    last_left, last_right, length = blocks[-1]
+    sides = (blocks[0][0], last_left + length), (blocks[0][1], last_right + length)
+    matched = sum(block[2] for block in blocks)
+    gaps = sum(end - start for start, end in sides) / 2 - matched
+    return Alignment(*sides, tuple(blocks), matched - GAP_COST * gaps)
 
 
 def _is_part(small: Alignment, large: Alignment) -> bool:

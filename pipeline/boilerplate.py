@@ -30,7 +30,7 @@ RULES_VERSION = 1
 EDGE_LINES = 6
 """Lines with text that count as first or last: three in four pieces of page furniture stand there."""
 
-Zone = Literal["head", "opening", "any", "tail", "closing"]
+Zone = Literal["head", "opening", "any", "tail", "closing", "inside"]
 Action = Literal["cut", "mask"]
 
 # Agencies: how they sign. Acronyms only in capitals: `AP`, `PA` and `SPA` are words elsewhere.
@@ -93,11 +93,13 @@ class Rule:
         name: stands beside each span that it removes.
         example: the line it was written for; a test holds the rule to it.
         zone: `head` and `tail`: a whole line among the first or last; `any`: a whole line
-            anywhere; `opening` and `closing`: a prefix or suffix of a line there.
+            anywhere; `opening` and `closing`: a prefix or suffix of a line there; `inside`:
+            the group `piece`, anywhere.
         max_chars: longer lines (in `opening` and `closing`: longer pieces) are left alone.
         pattern: its groups `url`, `published`, `author`, `title` become metadata; `credit` may name an agency.
         action: `cut` it from the text, or `mask` it from matching.
         accepts: what a pattern cannot say.
+        literal: a text without it needs no search (zone `inside`).
     """
 
     name: str
@@ -107,6 +109,7 @@ class Rule:
     pattern: str
     action: Action
     accepts: Callable[[re.Match[str], _Findings], bool] | None = None
+    literal: str = ""
 
 
 class _Line(NamedTuple):
@@ -409,6 +412,36 @@ RULES: tuple[Rule, ...] = (
         r"\(?(?:Photo|PHOTO|Image|Picture|Photographer|Photograph|Video)s?(?: by|:| credit:| courtesy(?: of)?) [^.!?\"“”]{3,}\)?",
         "cut",
     ),
+    Rule(
+        "caption",
+        "Enlarge this image toggle caption Jane Doe/Lakeside Images Jane Doe/Lakeside Images",
+        "any",
+        200,
+        r"(?:Enlarge this image|Hide caption|toggle caption)\b[^\"“”]*",
+        "cut",
+    ),
+    Rule(
+        "notice", "This article is more than 1 year old", "any", 60, r"This article is more than \d+ (?:year|month)s? old", "cut"
+    ),
+    Rule(
+        "notice",
+        "The opinions expressed in this commentary are solely those of the author.",
+        "any",
+        250,
+        r"(?:The )?(?:[Oo]pinions|[Vv]iews) (?:and opinions )?expressed (?:in this|by|here)\b.*\b(?:author|own|views)\b.*",
+        "cut",
+    ),
+    # Between words of a line.
+    Rule(
+        "link",
+        "Minister Jane Doe Jane Mary DoeFerry strike enters its third week Bridge opens again MORE said",
+        "inside",
+        700,
+        r"\b(?P<name>[A-Z][\w'’-]*[a-z])"
+        r"(?P<piece> (?:(?!(?P=name)\b)[A-Z(“\"‘'][\w.()'’“”\"-]* ){0,6}(?P=name)(?=[A-Z0-9‘'“\"])[^\n]{10,650}? MORE)\b",
+        "cut",
+        literal=" MORE",
+    ),
     # Last lines.
     Rule(
         "promo",
@@ -555,7 +588,7 @@ RULES: tuple[Rule, ...] = (
 _GROUP_NAME = re.compile(r"\?P<\w+>")
 _COMPILED = {rule: re.compile(rule.pattern) for rule in RULES}
 _OF_ZONE: dict[str, tuple[Rule, ...]] = {
-    zone: tuple(rule for rule in RULES if rule.zone == zone) for zone in ("head", "opening", "any", "tail", "closing")
+    zone: tuple(rule for rule in RULES if rule.zone == zone) for zone in ("head", "opening", "any", "tail", "closing", "inside")
 }
 _MAX_CHARS = {zone: max(rule.max_chars for rule in rules) for zone, rules in _OF_ZONE.items()}
 _MAX_OPENING_LINE = 150
@@ -567,6 +600,7 @@ _LOOSE = frozenset({r"(?P<title>\S.{8,})", _PUBLISHED})
 _FIRST_TRY = {
     zone: re.compile("|".join(f"(?:{_GROUP_NAME.sub('?:', rule.pattern)})" for rule in rules if rule.pattern not in _LOOSE))
     for zone, rules in _OF_ZONE.items()
+    if zone != "inside"
 }
 
 
@@ -589,6 +623,7 @@ def clean(article: Article, *, timezone: str | None = None) -> Article:
     _open(text, kept, findings)
     _close(text, kept, findings)
     spans = findings.spans + _line_spans(text, lines, cut)
+    spans += _pieces(text, spans)
     if not spans:
         return article
     return replace(
@@ -699,6 +734,17 @@ def _line_spans(text: str, lines: list[_Line], cut: dict[int, Rule]) -> list[Rem
         end = lines[index + 1].begin if index + 1 < len(lines) else len(text)
         spans.append(RemovedSpan(begin, end, rule.name, in_body=False))
     return spans
+
+
+def _pieces(text: str, taken: list[RemovedSpan]) -> list[RemovedSpan]:
+    """Pieces inside lines that stay."""
+    found = (
+        RemovedSpan(*match.span("piece"), rule.name, rule.action == "mask")
+        for rule in _OF_ZONE["inside"]
+        if rule.literal in text
+        for match in _COMPILED[rule].finditer(text)
+    )
+    return [new for new in found if not any(new.raw_start < old.raw_end and old.raw_start < new.raw_end for old in taken)]
 
 
 def _words(text: str) -> list[str]:

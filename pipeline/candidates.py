@@ -63,13 +63,11 @@ class Candidates:
 
     Attributes:
         left, right: int64 positions.
-        shared: how many keys proposed the pair.
         capped: buckets that were too large to propose all their pairs.
     """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
-    shared: NDArray[np.int64]
     capped: int
 
 
@@ -89,9 +87,9 @@ def propose(index: KeyIndex, marked: NDArray[np.bool_], params: MatchParams) -> 
         *_pairs_of_small_buckets(index, marked, first[~large], sizes[~large]),
         *_pairs_of_large_buckets(index, marked, first[large], sizes[large], params.bucket_leaders),
     ]
-    every, shared = np.unique(np.concatenate(codes) if codes else np.zeros(0, np.int64), return_counts=True)
+    every = np.unique(np.concatenate(codes)) if codes else np.zeros(0, np.int64)
     left, right = np.divmod(every, max(1, index.size))
-    return Candidates(left, right, shared, int(large.sum()))
+    return Candidates(left, right, int(large.sum()))
 
 
 def _any_in_bucket(flags: NDArray[np.bool_], first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -127,6 +125,7 @@ def _pairs_of_large_buckets(
 ) -> list[NDArray[np.int64]]:
     codes = []
     for k in range(leaders):
+        first, sizes = first[sizes > k], sizes[sizes > k]
         leader = np.repeat(index.members[first + k], sizes)
         member = index.members[_entries(first, sizes)]
         later = member > leader
@@ -161,6 +160,7 @@ def disturbed(index: KeyIndex, waiting: NDArray[np.bool_], retired: KeyIndex, pa
         return found
     limit, leaders = params.bucket_articles, params.bucket_leaders
     gone, gone_early = _count_retired(index, retired, first, leaders)
+    gone_early |= (gone > 0) & (sizes < leaders)
     before = _prefix(waiting[index.members])
     waits = before[first + sizes] - before[first]
     waits_early = before[first + np.minimum(leaders, sizes)] > before[first]

@@ -11,7 +11,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from pipeline.records import ArticleShares, Group, time_key
+from pipeline.records import ArticleShares, Group, hash63, time_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -181,6 +181,7 @@ def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
     An id is the article_id of the article that founded the group. It goes to the
     group that holds its founder, else to the one with most of its old members; a
     group that could take several keeps the one that brought most, then the smallest.
+    Where all its members' ids are in use, a new group's id is a hash of its lead's.
 
     Args:
         groups: all groups that hold a member of the old groups.
@@ -201,7 +202,7 @@ def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
     for index, group in enumerate(groups):
         chosen = kept.get(index)
         if chosen is None:
-            chosen = next((k for k in group.members if k not in taken), group.lead)
+            chosen = next((k for k in group.members if k not in taken), hash63("group", str(group.lead)))
             taken.add(chosen)
         result.append(chosen)
     return result

@@ -62,7 +62,7 @@ def _link(
     longer = max(item.left[1] - item.left[0], item.right[1] - item.right[0])
     evidence: dict[str, object] = {
         "quoted": [round(left_quoted, 3), round(right_quoted, 3)],
-        "longest_run": max(length for _, _, length in item.blocks),
+        "longest_run": item.longest,
         "runs": len(item.blocks),
     }
     if one.published and other.published:
@@ -135,7 +135,6 @@ def _sum_up(
         quote_chars=min(chars(kind="quote", recycled=False)),
         recycled_chars=min(chars(recycled=True)),
         wire_tokens=min(_unquoted_matched(tokens[side], wire, side) for side in (0, 1)),
-        story_tokens=0 if recycled else min(_length(a.left for a in alignments), _length(a.right for a in alignments)),
         left_ratio=_ratio(covered[first.article_id], first),
         right_ratio=_ratio(covered[second.article_id], second),
         lag_seconds=lag,

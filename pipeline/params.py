@@ -77,10 +77,14 @@ class MatchParams:
             low, high = item.metadata["low"], item.metadata["high"]
             if value is None and item.default is None:
                 continue
-            wrong_type = isinstance(value, bool) or not isinstance(value, (int, float))
-            if wrong_type or not low <= value <= high:
-                message = f"{item.name} is {value!r}; it takes a number from {low:g} to {high:g} ({item.metadata['meaning']})"
+            is_share = isinstance(item.default, float)
+            kinds = (int, float) if is_share else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+                what = "number" if is_share else "whole number"
+                message = f"{item.name} is {value!r}; it takes a {what} from {low:g} to {high:g} ({item.metadata['meaning']})"
                 raise ParamsError(message)
+            if is_share:
+                object.__setattr__(self, item.name, float(value))  # 1 and 1.0 are one parameter, with one key
 
     @property
     def num_perm(self) -> int:

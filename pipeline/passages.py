@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.records import Kind, Link, MatchedArticle, Published, Role
 
 Place = tuple[int, Span]
-TimeKey = tuple[dt.datetime, dt.datetime, int]
 
 
 def overlap_components(links: Sequence[Link]) -> NDArray[np.int64]:
@@ -62,79 +61,89 @@ def form_passages(links: Sequence[Link], articles: Mapping[int, MatchedArticle],
         articles: the articles they name.
         params: `passage_inside`, `recycled_after_days`.
     """
-    keys = {k: time_key(a.published, k) for k, a in articles.items()}
-
-    def rank(link: Link) -> tuple[object, ...]:
-        article_id, span = _earlier(link, keys)
-        return (-link.tokens, keys[article_id], span.raw_start, span.raw_end, link.link_id)
-
-    waiting: dict[int, dict[int, Link]] = defaultdict(dict)  # article -> its unassigned links
-    ordered = {link.link_id: link for link in sorted(links, key=rank)}
-    for link_id, link in ordered.items():
-        waiting[link.left_article_id][link_id] = link
-        waiting[link.right_article_id][link_id] = link
+    in_time = sorted(articles, key=lambda k: time_key(articles[k].published, k))
+    rank = {article_id: at for at, article_id in enumerate(in_time)}
+    heads = [_earlier(link, rank) for link in links]
+    keys = [
+        (-link.tokens, rank[article_id], span.raw_start, span.raw_end, link.link_id)
+        for link, (article_id, span) in zip(links, heads, strict=True)
+    ]
+    waiting = _Waiting(links)
     passages = []
-    for link_id, link in ordered.items():
-        if link_id not in waiting[link.left_article_id]:
-            continue
-        head = _earlier(link, keys)
-        taken = _take_members(head, waiting, params.passage_inside)
-        passages.append(_passage(head, taken, articles, keys, params))
+    for at in sorted(range(len(links)), key=keys.__getitem__):
+        if waiting.holds(links[at]):
+            taken = _take_members(heads[at], waiting, params.passage_inside)
+            passages.append(_passage(heads[at], taken, articles, rank, params))
     return passages
 
 
-def _earlier(link: Link, keys: Mapping[int, TimeKey]) -> Place:
-    sides = ((link.left_article_id, link.left), (link.right_article_id, link.right))
-    return min(sides, key=lambda side: keys[side[0]])
+def _earlier(link: Link, rank: Mapping[int, int]) -> Place:
+    if rank[link.left_article_id] < rank[link.right_article_id]:
+        return link.left_article_id, link.left
+    return link.right_article_id, link.right
 
 
-def _take_members(head: Place, waiting: Mapping[int, dict[int, Link]], inside: float) -> list[Link]:
+class _Waiting:
+    """The links that are in no passage yet, by article and by the article at their other end."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._ids = {link.link_id for link in links}
+        self._ends: dict[int, dict[int, dict[int, Link]]] = defaultdict(lambda: defaultdict(dict))
+        for link in links:
+            self._ends[link.left_article_id][link.right_article_id][link.link_id] = link
+            self._ends[link.right_article_id][link.left_article_id][link.link_id] = link
+
+    def holds(self, link: Link) -> bool:
+        return link.link_id in self._ids
+
+    def at(self, article_id: int) -> list[Link]:
+        return [link for links in self._ends[article_id].values() for link in links.values()]
+
+    def between(self, places: Mapping[int, object]) -> list[Link]:
+        """The links with both ends in articles of `places`, each once."""
+        return [
+            link
+            for one in places
+            for other in self._ends[one].keys() & places.keys()
+            if one < other
+            for link in self._ends[one][other].values()
+        ]
+
+    def take(self, link: Link) -> None:
+        self._ids.discard(link.link_id)
+        for one, other in ((link.left_article_id, link.right_article_id), (link.right_article_id, link.left_article_id)):
+            own = self._ends[one]
+            own[other].pop(link.link_id, None)
+            if not own[other]:
+                del own[other]
+
+
+def _take_members(head: Place, waiting: _Waiting, inside: float) -> list[Link]:
     """Takes out of `waiting` the links that show the head's text, directly or between two of its places."""
     article_id, span = head
     taken = []
     places: dict[int, list[Span]] = defaultdict(list, {article_id: [span]})
-    for link in list(waiting[article_id].values()):
-        for own, other_id, other in _sides(link, article_id):
-            if _share_inside(own, span) >= inside:
-                taken.append(link)
-                places[other_id].append(other)
-                break
+    for link in waiting.at(article_id):
+        is_left = link.left_article_id == article_id
+        own, other = (link.left, link.right) if is_left else (link.right, link.left)
+        if _is_inside(own, span, inside):
+            taken.append(link)
+            places[link.right_article_id if is_left else link.left_article_id].append(other)
     for link in taken:
-        _take(link, waiting)
-    for link in _between(places, waiting, inside):
-        taken.append(link)
-        _take(link, waiting)
+        waiting.take(link)
+    between = waiting.between(places)
+    whole = {k: [place for place, _ in _merge([(span, 0.0) for span in spans])] for k, spans in places.items()} if between else {}
+    for link in between:
+        left, right = whole[link.left_article_id], whole[link.right_article_id]
+        if any(_is_inside(link.left, p, inside) for p in left) and any(_is_inside(link.right, p, inside) for p in right):
+            taken.append(link)
+            waiting.take(link)
     return taken
 
 
-def _between(places: Mapping[int, list[Span]], waiting: Mapping[int, dict[int, Link]], inside: float) -> Iterable[Link]:
-    for article_id in list(places):
-        for link in list(waiting[article_id].values()):
-            if link.left_article_id != article_id or link.right_article_id not in places:
-                continue
-            if _in_any(link.left, places[article_id], inside) and _in_any(link.right, places[link.right_article_id], inside):
-                yield link
-
-
-def _in_any(span: Span, places: Iterable[Span], inside: float) -> bool:
-    return any(_share_inside(span, place) >= inside for place in places)
-
-
-def _sides(link: Link, article_id: int) -> Iterable[tuple[Span, int, Span]]:
-    if link.left_article_id == article_id:
-        yield link.left, link.right_article_id, link.right
-    if link.right_article_id == article_id:
-        yield link.right, link.left_article_id, link.left
-
-
-def _share_inside(span: Span, other: Span) -> float:
+def _is_inside(span: Span, other: Span, inside: float) -> bool:
     common = min(span.raw_end, other.raw_end) - max(span.raw_start, other.raw_start)
-    return max(0, common) / (span.raw_end - span.raw_start)
-
-
-def _take(link: Link, waiting: Mapping[int, dict[int, Link]]) -> None:
-    waiting[link.left_article_id].pop(link.link_id, None)
-    waiting[link.right_article_id].pop(link.link_id, None)
+    return common >= inside * (span.raw_end - span.raw_start)
 
 
 # ----------------------------------------------------------------- occurrences
@@ -144,7 +153,7 @@ def _passage(
     head: Place,
     links: Sequence[Link],
     articles: Mapping[int, MatchedArticle],
-    keys: Mapping[int, TimeKey],
+    rank: Mapping[int, int],
     params: MatchParams,
 ) -> Passage:
     found = _places(links)
@@ -154,11 +163,11 @@ def _passage(
     first = _strictly_first(published)
     late = _later_episodes(published, params.recycled_after_days)
     occurrences = []
-    for article_id in sorted(found, key=lambda k: keys[k]):
+    for article_id in sorted(found, key=rank.__getitem__):
         role: Role = "recycled" if article_id in late else "first" if article_id == first else "carried"
         occurrences += [Occurrence(article_id, place, role, quoted) for place, quoted in found[article_id]]
     # The representative stands first: its place is the head's, or has grown around it.
-    occurrences.sort(key=lambda o: not (o.article_id == head[0] and _share_inside(head[1], o.place) == 1.0))
+    occurrences.sort(key=lambda o: not (o.article_id == head[0] and _is_inside(head[1], o.place, 1.0)))
     ids = tuple(sorted(link.link_id for link in links))
     return Passage(kind, tuple(occurrences), ids, first, head[1])
 
@@ -173,6 +182,8 @@ def _places(links: Iterable[Link]) -> dict[int, list[tuple[Span, float]]]:
 
 
 def _merge(items: list[tuple[Span, float]]) -> list[tuple[Span, float]]:
+    if len(items) == 1:
+        return items
     merged: list[tuple[Span, float]] = []
     longest = 0
     for span, quoted in sorted(items, key=lambda item: (item[0].raw_start, -item[0].raw_end, item[1])):

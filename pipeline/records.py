@@ -266,6 +266,11 @@ class Alignment:
         """Tokens that are equal on both sides."""
         return sum(length for _, _, length in self.blocks)
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest verbatim run."""
+        return max(length for _, _, length in self.blocks)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -316,7 +321,6 @@ class Pair:
 
     Attributes:
         wire_tokens: the weight: unquoted matched tokens of wire links that are not recycled.
-        story_tokens: tokens that links which are not recycled cover.
         left_ratio, right_ratio: share of each article's clean characters in links of any kind.
         lag_seconds: from left to right, 0 if the intervals meet; None if either is undated.
         why: a sentence.
@@ -328,7 +332,6 @@ class Pair:
     quote_chars: int
     recycled_chars: int
     wire_tokens: int
-    story_tokens: int
     left_ratio: float
     right_ratio: float
     lag_seconds: int | None

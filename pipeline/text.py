@@ -60,9 +60,13 @@ def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def fold(character: str) -> str:
-    """One character in lower case without accents; one that has no single such form stays."""
-    letters = [c for c in unicodedata.normalize("NFKD", character.casefold()) if not unicodedata.category(c).startswith("M")]
-    return letters[0] if len(letters) == 1 else character
+    """One character in lower case without accents; one that has no single such form stays, in lower case if it can."""
+    lower = character.lower()
+    for form in (character.casefold(), lower):
+        letters = [c for c in unicodedata.normalize("NFKD", form) if not unicodedata.category(c).startswith("M")]
+        if len(letters) == 1:
+            return letters[0]
+    return lower if len(lower) == 1 else character
 
 
 def _learn_block(block: int) -> None:
@@ -173,6 +177,7 @@ _CLOSERS = {
     "«": "»",
     "»": "«",
     "‹": "›",
+    "›": "‹",
     "「": "」",
     "『": "』",
     "``": "''",
@@ -236,12 +241,12 @@ def _opens(text: str, at: int, mark: str, opened: str) -> bool:
         return mark == '"' and opened in {'"', "“"}  # reached when `_closes` found it to be an opening mark
     if mark == '"':
         return bool(behind) and not behind.isspace() and not (before.strip() and behind in _PUNCTUATION)
-    if mark in "‘»":
+    if mark in "‘»›‹":
         return not opened and not before.isalnum() and behind.isalnum()
     return True
 
 
-_BLANK_LINE_OR_INDENT = re.compile(r"\n(?:[ \t]*\n|[ \t]+)\s*")
+_BLANK_LINE_OR_INDENT = re.compile(r"\n(?:[ \t\r]*\n|[ \t]+)\s*")
 _NEWLINE = re.compile(r"\n\s*")
 _LONG_LINE = re.compile(r"[^\n]{101}")
 _HARD_WRAP_USUAL = 40

@@ -106,7 +106,6 @@ def pair(left: int, right: int, **changes: Any) -> Pair:
         "quote_chars": 0,
         "recycled_chars": 0,
         "wire_tokens": 13,
-        "story_tokens": 13,
         "left_ratio": 0.7,
         "right_ratio": 0.7,
         "lag_seconds": None,

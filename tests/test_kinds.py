@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_a_link_is_recycled_by_the_gap_between_its_times(days: float, recycled: 
     """A day is 24 hours long: 15 days from beginning to beginning are a gap of 14."""
     links, pair = linked(verbatim(0, 0, 20), published=(days_later(0), days_later(days)))
     assert links[0].recycled is recycled
-    assert (pair.wire_tokens, pair.story_tokens) == ((0, 0) if recycled else (20, 20))
+    assert pair.wire_tokens == (0 if recycled else 20)
     assert (pair.recycled_chars, pair.wire_chars) == ((99, 0) if recycled else (0, 99))
     assert pair.left_ratio == pytest.approx(99 / 200, abs=1e-4)
 
@@ -118,7 +119,7 @@ def test_a_link_of_an_undated_article_is_not_recycled() -> None:
 def test_a_recycled_quotation_weighs_nothing_either() -> None:
     links, pair = linked(verbatim(0, 0, 20), quoted=(set(range(20)), set(range(20))), published=(days_later(0), days_later(62)))
     assert links[0].kind == "quote"
-    assert (pair.quote_chars, pair.recycled_chars, pair.wire_tokens, pair.story_tokens) == (0, 99, 0, 0)
+    assert (pair.quote_chars, pair.recycled_chars, pair.wire_tokens) == (0, 99, 0)
 
 
 # --------------------------------------------------------------------- weight
@@ -146,18 +147,16 @@ def pairs_of_articles(draw: st.DrawFn) -> tuple[list[Alignment], tuple[set[int],
 def test_the_figures_of_a_pair_are_unions_of_the_smaller_side(case: tuple[list[Alignment], tuple[set[int], set[int]]]) -> None:
     alignments, quoted = case
     links, pair = linked(*alignments, quoted=quoted)
-    weight, story, chars = [], [], {"wire": [], "quote": []}
+    weight, chars = [], {"wire": [], "quote": []}
     for side in (0, 1):
         wire = [item for item, link in zip(alignments, links, strict=True) if link.kind == "wire"]
         matched = {k for item in wire for block in item.blocks for k in range(block[side], block[side] + block[2])}
         weight.append(len(matched - quoted[side]))
         every = [(item.left, item.right)[side] for item in alignments]
-        story.append(len({k for span in every for k in range(*span)}))
         for kind, sides in chars.items():
             chosen = [span for span, link in zip(every, links, strict=True) if link.kind == kind]
             sides.append(len({c for a, b in chosen for c in range(a * STEP, b * STEP - 1)}))
     assert pair.wire_tokens == min(weight)
-    assert pair.story_tokens == min(story)
     assert (pair.wire_chars, pair.quote_chars) == (min(chars["wire"]), min(chars["quote"]))
     assert pair.recycled_chars == 0
 
@@ -170,7 +169,7 @@ def test_the_weight_is_the_smaller_side() -> None:
 
 def test_a_passage_that_stands_twice_weighs_once() -> None:
     _, pair = linked(verbatim(0, 0, 15), verbatim(0, 20, 15))
-    assert (pair.wire_tokens, pair.story_tokens, pair.wire_chars) == (15, 15, 74)
+    assert (pair.wire_tokens, pair.wire_chars) == (15, 74)
     assert (pair.left_ratio, pair.right_ratio) == (0.37, 0.74)
 
 
@@ -243,4 +242,4 @@ def test_the_reason_tells_wire_copy_quotation_and_background_apart() -> None:
 def test_merged_intervals_are_a_union(intervals: list[tuple[int, int]]) -> None:
     merged = merge_intervals(intervals)
     assert {k for span in merged for k in range(*span)} == {k for span in intervals for k in range(*span)}
-    assert all(b < c for (_, b), (c, _) in zip(merged, merged[1:], strict=False))
+    assert all(b < c for (_, b), (c, _) in itertools.pairwise(merged))

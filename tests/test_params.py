@@ -27,11 +27,16 @@ def test_both_ends_of_a_range_are_taken_and_nothing_beyond(item: object) -> None
             replace(DEFAULTS, **{name: value})
 
 
-@pytest.mark.parametrize("item", [f for f in fields(MatchParams) if f.type == "int"], ids=lambda item: item.name)
-def test_a_count_is_a_whole_number(item: object) -> None:
-    name, metadata = item.name, item.metadata  # type: ignore[attr-defined]
-    with pytest.raises(ParamsError, match=name):
-        replace(DEFAULTS, **{name: metadata["low"] + 0.5})
+def test_a_count_is_a_whole_number() -> None:
+    taken = []
+    for item in fields(MatchParams):
+        if item.type == "int":
+            try:
+                replace(DEFAULTS, **{item.name: item.metadata["low"] + 0.5})
+                taken.append(item.name)
+            except ParamsError:
+                continue
+    assert taken == []
 
 
 @pytest.mark.parametrize("item", fields(MatchParams), ids=lambda item: item.name)

@@ -67,11 +67,15 @@ def test_tokens_survive_their_bytes(rows: list[tuple[int, int, int, bool]]) -> N
 
 
 def test_the_end_of_a_token_at_a_high_offset_does_not_wrap() -> None:
-    tokens = Tokens(*(np.array([x], kind) for x, kind in ((1, np.uint32), (20_000_000, np.uint32), (255, np.uint8), (False, np.bool_))))
+    tokens = Tokens(
+        *(np.array([x], kind) for x, kind in ((1, np.uint32), (20_000_000, np.uint32), (255, np.uint8), (False, np.bool_)))
+    )
     assert tokens.ends.tolist() == [20_000_255]
 
 
-@pytest.mark.parametrize("change", [{"content": "other"}, {"content": b"text"}, {"given": {"title": "T"}}, {"media_type": "text/html"}])
+@pytest.mark.parametrize(
+    "change", [{"content": "other"}, {"content": b"text"}, {"given": {"title": "T"}}, {"media_type": "text/html"}]
+)
 def test_the_content_hash_covers_bytes_and_what_is_given_beside_them(change: dict[str, object]) -> None:
     values: dict[str, object] = {"uri": "a", "path": "a", "content": "text", "media_type": "text/plain"}
     one, other = RawDocument(**values), RawDocument(**(values | change))  # type: ignore[arg-type]

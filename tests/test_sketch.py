@@ -71,7 +71,9 @@ def test_no_sets_have_no_signatures() -> None:
 # ------------------------------------------------------------- sliding minima
 
 
-@given(sequences(25), sequences(25), sequences(25), sequences(25), st.lists(words32 | st.integers(1, 2), min_size=12, max_size=12))
+@given(
+    sequences(25), sequences(25), sequences(25), sequences(25), st.lists(words32 | st.integers(1, 2), min_size=12, max_size=12)
+)
 @settings(max_examples=400)
 def test_two_articles_that_share_twelve_tokens_in_a_row_share_a_key(
     before: list[int], behind: list[int], other_before: list[int], other_behind: list[int], shared: list[int]
@@ -105,7 +107,12 @@ def test_sliding_minima_are_the_least_shingle_of_each_window(batch: list[list[in
 
 
 def test_an_article_of_one_shingle_has_one_key_and_a_shorter_one_none() -> None:
-    assert [len(keys) for keys in keys_of([[], [1] * 5, [1] * 6, list(range(11)), list(range(12))], MINIMA_ONLY)][:4] == [0, 0, 1, 1]
+    assert [len(keys) for keys in keys_of([[], [1] * 5, [1] * 6, list(range(11)), list(range(12))], MINIMA_ONLY)][:4] == [
+        0,
+        0,
+        1,
+        1,
+    ]
 
 
 # ----------------------------------------------------------------------- keys
@@ -154,7 +161,10 @@ def test_an_edited_sentence_mostly_keeps_a_band() -> None:
 
 def test_real_text_shares_the_keys_of_its_sentences() -> None:
     sentence = "The harbour of Veld will open again on Monday, said the minister. "
-    texts = [sentence + "Nobody else was asked about it at all, it seems.", "Some other words stand at the very beginning. " + sentence]
+    texts = [
+        sentence + "Nobody else was asked about it at all, it seems.",
+        "Some other words stand at the very beginning. " + sentence,
+    ]
     tokens = [tokenize(text) for text in texts]
     bounds = [unit_bounds(text, t, 8) for text, t in zip(texts, tokens, strict=True)]
     one, other = article_keys(tokens, bounds, DEFAULTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +25,7 @@ def test_units_cover_all_tokens_and_none_is_too_short(text: str, least: int) -> 
     bounds = bounds_of(text, least)
     assert bounds[0] == 0
     assert bounds[-1] == count
-    sizes = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
+    sizes = [b - a for a, b in itertools.pairwise(bounds)]
     assert all(size >= min(least, count) for size in sizes)
     assert len(bounds) == 1 or all(size > 0 for size in sizes)
 

@@ -175,7 +175,6 @@ def upgrade() -> None:
         sa.Column("quote_chars", sa.Integer(), nullable=False),
         sa.Column("recycled_chars", sa.Integer(), nullable=False),
         sa.Column("wire_tokens", sa.Integer(), nullable=False),
-        sa.Column("story_tokens", sa.Integer(), nullable=False),
         sa.Column("left_ratio", sa.Double(), nullable=False),
         sa.Column("right_ratio", sa.Double(), nullable=False),
         sa.Column("lag_seconds", sa.BigInteger(), nullable=True),
