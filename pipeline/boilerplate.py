@@ -586,11 +586,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 _GROUP_NAME = re.compile(r"\?P<\w+>")
-_COMPILED = {rule: re.compile(rule.pattern) for rule in RULES}
-_OF_ZONE: dict[str, tuple[Rule, ...]] = {
-    zone: tuple(rule for rule in RULES if rule.zone == zone) for zone in ("head", "opening", "any", "tail", "closing", "inside")
+_OF_ZONE: dict[str, tuple[tuple[Rule, re.Pattern[str]], ...]] = {
+    zone: tuple((rule, re.compile(rule.pattern)) for rule in RULES if rule.zone == zone)
+    for zone in ("head", "opening", "any", "tail", "closing", "inside")
 }
-_MAX_CHARS = {zone: max(rule.max_chars for rule in rules) for zone, rules in _OF_ZONE.items()}
+_MAX_CHARS = {zone: max(rule.max_chars for rule, _ in rules) for zone, rules in _OF_ZONE.items()}
 _MAX_OPENING_LINE = 150
 """A kept line above the dateline is a headline or a line below it, hence short; behind a longer one the body has begun."""
 
@@ -598,7 +598,7 @@ _MAX_OPENING_LINE = 150
 # which fit anything, are only for the first kept line and stay outside.
 _LOOSE = frozenset({r"(?P<title>\S.{8,})", _PUBLISHED})
 _FIRST_TRY = {
-    zone: re.compile("|".join(f"(?:{_GROUP_NAME.sub('?:', rule.pattern)})" for rule in rules if rule.pattern not in _LOOSE))
+    zone: re.compile("|".join(f"(?:{_GROUP_NAME.sub('?:', rule.pattern)})" for rule, _ in rules if rule.pattern not in _LOOSE))
     for zone, rules in _OF_ZONE.items()
     if zone != "inside"
 }
@@ -679,10 +679,10 @@ def _rule_for(text: str, line: _Line, zone: Zone, findings: _Findings) -> Rule |
     is_first = zone == "head" and not findings.kept_lines
     if not is_first and _FIRST_TRY[zone].match(text, line.start, line.end) is None:
         return None
-    for rule in _OF_ZONE[zone]:
+    for rule, pattern in _OF_ZONE[zone]:
         if chars > rule.max_chars:
             continue
-        match = _COMPILED[rule].fullmatch(text, line.start, line.end)
+        match = pattern.fullmatch(text, line.start, line.end)
         if match and (rule.accepts is None or rule.accepts(match, findings)):
             findings.learn(match)
             return rule
@@ -694,8 +694,8 @@ def _open(text: str, kept: list[_Line], findings: _Findings) -> None:
     masked = {span.raw_start for span in findings.spans}
     for line in kept[:3]:
         place = line.begin
-        for rule in _OF_ZONE["opening"]:
-            match = _COMPILED[rule].match(text, place if rule.action == "cut" else max(place, line.start), line.end)
+        for rule, pattern in _OF_ZONE["opening"]:
+            match = pattern.match(text, place if rule.action == "cut" else max(place, line.start), line.end)
             if match is None or match.end() - match.start() > rule.max_chars or line.start in masked:
                 continue
             if rule.accepts is None or rule.accepts(match, findings):
@@ -713,8 +713,8 @@ def _close(text: str, kept: list[_Line], findings: _Findings) -> None:
     taken = list(findings.spans)
     for line in kept[-EDGE_LINES:]:
         start = max((span.raw_end for span in taken if line.begin <= span.raw_start < line.end), default=line.start)
-        for rule in _OF_ZONE["closing"]:
-            match = _COMPILED[rule].search(text, max(start, line.end - rule.max_chars), line.end)
+        for rule, pattern in _OF_ZONE["closing"]:
+            match = pattern.search(text, max(start, line.end - rule.max_chars), line.end)
             if match and (rule.accepts is None or rule.accepts(match, findings)):
                 findings.learn(match)
                 findings.spans.append(RemovedSpan(match.start(), match.end(), rule.name, in_body=True))
@@ -740,9 +740,9 @@ def _pieces(text: str, taken: list[RemovedSpan]) -> list[RemovedSpan]:
     """Pieces inside lines that stay."""
     found = (
         RemovedSpan(*match.span("piece"), rule.name, rule.action == "mask")
-        for rule in _OF_ZONE["inside"]
+        for rule, pattern in _OF_ZONE["inside"]
         if rule.literal in text
-        for match in _COMPILED[rule].finditer(text)
+        for match in pattern.finditer(text)
     )
     return [new for new in found if not any(new.raw_start < old.raw_end and old.raw_start < new.raw_end for old in taken)]
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from pipeline.params import MatchParams
 
 
+_POSITION = np.uint64((1 << 24) - 1)
+"""The low bits of a key make room for a position. 40 bits of key remain: of 500 million keys one in 2,000 meets
+another by chance, which costs an article a fourth of a comparison. 16 million articles fit."""
+
+
 @dataclass(frozen=True)
 class KeyIndex:
     """All keys of all current articles, sorted by key, then by the article's position.
@@ -29,7 +34,7 @@ class KeyIndex:
     are its earliest.
 
     Attributes:
-        keys: uint64, with repeats, one for each article that holds it.
+        keys: uint64, the low 24 bits left out, with repeats, one for each article that holds it.
         members: int32, the article's position.
         size: number of articles.
     """
@@ -42,11 +47,11 @@ class KeyIndex:
     def build(cls, keys: Sequence[NDArray[np.uint64]], positions: Sequence[int] | None = None) -> KeyIndex:
         """The index of articles given in order of their time keys; `positions` if they are not 0, 1, 2 ..."""
         sizes = [len(item) for item in keys]
-        every = np.concatenate(keys) if sizes else np.zeros(0, np.uint64)
         places = np.arange(len(sizes)) if positions is None else np.array(positions, np.int64)
-        owners = np.repeat(places.astype(np.int32), sizes)
-        order = np.argsort(every, kind="stable")  # stable: positions stay in order within a bucket
-        return cls(every[order], owners[order], len(sizes))
+        owners = np.repeat(places.astype(np.uint64), sizes)
+        every = np.concatenate(keys) if sizes else np.zeros(0, np.uint64)
+        codes = np.sort((every & ~_POSITION) | owners)  # one word for both sorts several times faster than by key
+        return cls(codes & ~_POSITION, (codes & _POSITION).astype(np.int32), len(sizes))
 
     def buckets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First entry and number of entries of each bucket of two or more articles."""

@@ -117,7 +117,8 @@ def story_edges(
 
 def _covered_tokens(links: Iterable[Link]) -> int:
     counted: list[Link] = []
-    for link in sorted(links, key=lambda x: (-x.tokens, x.left.raw_start, x.right.raw_start)):
+    by_place = sorted(links, key=lambda x: (x.left.raw_start, x.right.raw_start, x.left.raw_end, x.right.raw_end))
+    for link in sorted(by_place, key=lambda x: -x.tokens):
         if not any(_overlap(link, other) for other in counted):
             counted.append(link)
     return sum(link.tokens for link in counted)

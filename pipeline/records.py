@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -184,6 +184,9 @@ class Tokens:
     def unquoted_before(self) -> NDArray[np.int64]:
         """Prefix sums, n + 1 of them: unquoted tokens before each position."""
         return np.concatenate(([0], np.cumsum(~self.quoted)))
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Tokens], tuple[bytes]]:
+        return Tokens.from_bytes, (self.to_bytes(),)  # crosses between processes as one piece, not as four arrays
 
     def to_bytes(self) -> bytes:
         """A compact form: 9 bytes and a bit a token."""

@@ -162,9 +162,6 @@ def unit_band_keys(
 
 
 def _split_by_owner(keys: NDArray[np.uint64], owners: NDArray[np.int64], count: int) -> list[NDArray[np.uint64]]:
-    order = np.lexsort((keys, owners))
-    keys, owners = keys[order], owners[order]
-    fresh = np.ones(len(keys), bool)
-    fresh[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
-    keys, owners = keys[fresh], owners[fresh]
-    return np.split(keys, np.searchsorted(owners, np.arange(1, count)))
+    order = np.argsort(owners, kind="stable")  # two runs in order already: next to nothing to sort
+    keys, bounds = keys[order], np.searchsorted(owners[order], np.arange(count + 1))
+    return [np.unique(keys[start:end]) for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,13 +86,23 @@ def _learn_block(block: int) -> None:
     _block_known[block] = True
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    blocks = codes // _BLOCK
-    if not _block_known[blocks].all():
-        for block in np.unique(blocks[~_block_known[blocks]]):
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The text as an array of code points."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _learn(codes: NDArray[np.uint32]) -> None:
+    """Sees to it that the tables hold these code points; 256 of them cost a third of a millisecond."""
+    blocks = codes >> np.uint32(8)
+    known = _block_known[blocks]
+    if not known.all():
+        for block in np.unique(blocks[~known]):
             _learn_block(int(block))
-    return codes
+
+
+for _block in range(0x21):  # Latin, Greek, Cyrillic, general punctuation: what most texts are made of
+    _learn_block(_block)
+_LEARNED = 0x21 * _BLOCK
 
 
 # --------------------------------------------------------------------- tokens
@@ -104,7 +115,9 @@ def tokenize(text: str, left_out: Iterable[RemovedSpan] = ()) -> Tokens:
     Kana and Thai character is one of its own. Marks and zero-width characters
     inside are passed over. Runs over `MAX_TOKEN_CHARS` are cut into pieces.
     """
-    codes = _code_points(text)
+    codes = code_points(text)
+    if not text.isascii() and codes.max() >= _LEARNED:
+        _learn(codes)
     classes = _class_of[codes]
     place = None  # offset of each character that is not passed over; None: all are there
     if (classes == _PASSED_OVER).any():
@@ -183,7 +196,7 @@ _CLOSERS = {
     "``": "''",
     "‘": "’",
 }
-_MARKS = re.compile(r"[\"“”„«»‹›「」『』‘’]|``|''")
+_MARK_CHARACTERS = frozenset("\"“”„«»‹›「」『』‘’`'")
 _PUNCTUATION = frozenset(".,;:!?)]…—–-")
 _LONGEST_SINGLE_QUOTE = 1_000
 """A quotation in single marks that runs longer is more likely an apostrophe gone wrong."""
@@ -195,12 +208,24 @@ def quotations(text: str) -> list[tuple[int, int]]:
     A quotation that is not closed ends with its paragraph: where the next one
     begins with an opening mark, that mark opens the next interval.
     """
-    marks = [(match.start(), match.group()) for match in _MARKS.finditer(text)]
+    marks = _marks(text)
     if not marks:
         return []
     ends = paragraph_starts(text)[1:]
     ends.append(len(text))
     return _walk_marks(text, marks, ends)
+
+
+def _marks(text: str) -> list[tuple[int, str]]:
+    """Quotation marks by their place; `` and '' are one each, a single ` or ' is none."""
+    marks: list[tuple[int, str]] = []
+    for at in positions_of(text, _MARK_CHARACTERS):
+        mark = text[at]
+        if mark not in "`'":
+            marks.append((at, mark))
+        elif text[at + 1 : at + 2] == mark and not (marks and marks[-1] == (at - 1, mark * 2)):
+            marks.append((at, mark * 2))
+    return marks
 
 
 def _walk_marks(text: str, marks: Sequence[tuple[int, str]], ends: Sequence[int]) -> list[tuple[int, int]]:
@@ -267,12 +292,26 @@ def _is_hard_wrapped(text: str) -> bool:
 
 
 _SENTENCE_END = re.compile(r"[.!?…][\"”’»)\]]*\s+|[。！？][」』”]*")
+_SENTENCE_MARKS = frozenset(".!?…。！？")
 
 
 def sentence_starts(text: str) -> list[int]:
     """Offsets where sentence-like units begin: behind [.!?] and a space, and at paragraphs."""
-    found = {match.end() for match in _SENTENCE_END.finditer(text)}
-    return sorted(found.union(paragraph_starts(text)))
+    ends = (_SENTENCE_END.match(text, at) for at in positions_of(text, _SENTENCE_MARKS))
+    return sorted({*(end.end() for end in ends if end), *paragraph_starts(text)})
+
+
+@lru_cache(maxsize=8)
+def _table_of(characters: frozenset[str]) -> NDArray[np.bool_]:
+    table = np.zeros(_CODE_POINTS, bool)
+    table[[ord(c) for c in characters]] = True
+    return table
+
+
+def positions_of(text: str, characters: frozenset[str]) -> list[int]:
+    """Where the characters stand; some ten times as fast as a regular expression that finds them."""
+    found: list[int] = np.flatnonzero(_table_of(characters)[code_points(text)]).tolist()
+    return found
 
 
 # ---------------------------------------------------------------- segment maps

@@ -110,6 +110,7 @@ def link_pairs(
     """
     links: list[Link] = []
     pairs: list[Pair] = []
+    left, right = _by_busier_side(left, right)
     for at in range(0, len(left), PAIRS_AT_ONCE):
         ours, theirs = left[at : at + PAIRS_AT_ONCE], right[at : at + PAIRS_AT_ONCE]
         found = align(tokens, ours, theirs, params)
@@ -119,6 +120,15 @@ def link_pairs(
                 links += own
                 pairs.append(pair)
     return links, pairs
+
+
+def _by_busier_side(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs with the article of more pairs on the left, sorted: an article is laid out once for all its partners."""
+    busy = np.bincount(np.concatenate((left, right)))
+    swap = busy[right] > busy[left]
+    left, right = np.where(swap, right, left), np.where(swap, left, right)
+    order = np.lexsort((right, left))
+    return left[order], right[order]
 
 
 def link_chunk(

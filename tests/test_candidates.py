@@ -22,7 +22,12 @@ small_params = st.builds(
 
 
 def index_of(articles: list[set[int]]) -> KeyIndex:
-    return KeyIndex.build([np.array(sorted(keys), np.uint64) for keys in articles])
+    return KeyIndex.build([stored(keys) for keys in articles])
+
+
+def stored(keys: set[int]) -> np.typing.NDArray[np.uint64]:
+    """The index leaves the low 24 bits of a key out."""
+    return np.array(sorted(keys), np.uint64) << np.uint64(24)
 
 
 def buckets_of(articles: dict[int, set[int]]) -> dict[int, list[int]]:
@@ -115,7 +120,7 @@ def changes(draw: st.DrawFn) -> Change:
 def disturbed_by(articles: dict[int, set[int]], waiting: set[int], gone: set[int], params: MatchParams) -> set[int]:
     """What `disturbed` says, in places in time instead of positions."""
     now = sorted(set(articles) - gone)
-    keys = [np.array(sorted(articles[k]), np.uint64) for k in sorted(gone)]
+    keys = [stored(articles[k]) for k in sorted(gone)]
     retired = KeyIndex.build(keys, [sum(k < article for k in now) for article in sorted(gone)])
     found = disturbed(index_of([articles[k] for k in now]), np.array([k in waiting for k in now], bool), retired, params)
     return {now[k] for k in np.flatnonzero(found).tolist()}

@@ -60,7 +60,7 @@ def link(
 
 
 def pair(left: int, right: int, weight: int) -> Pair:
-    return Pair(left, right, 0, 0, 0, weight, weight, 0.0, 0.0, None, "")
+    return Pair(left, right, 0, 0, 0, weight, 0.0, 0.0, None, "")
 
 
 def by_number(number: int) -> tuple[dt.datetime, dt.datetime, int]:

@@ -30,7 +30,8 @@ LETTERS = "aAbéÉe\u0301\u0308ñçßжЖйИαΆς漢字かガがพไท12٣�
 OTHERS = " \n\t.,-_\u2019'\"“”„«»\u00a0\u200b\u00ad\u200d\ufeff\ud800\udfff\U0001f600"
 mixed_texts = st.text(st.sampled_from(LETTERS + OTHERS), max_size=60) | st.text(max_size=30)
 
-ONE_TOKEN_A_CHARACTER = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "THAI")
+HAN = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC ITERATION", "IDEOGRAPHIC CLOSING", "IDEOGRAPHIC NUMBER")
+ONE_TOKEN_A_CHARACTER = (*HAN, "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "HENTAIGANA", "THAI")
 
 
 def passed_over(character: str) -> bool:
