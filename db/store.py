@@ -28,6 +28,7 @@ from db.statements import (
     upsert_rows,
 )
 from pipeline.errors import LeaseHeldError
+from pipeline.records import keys_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -352,7 +353,7 @@ def _sketch_row(item: _Item) -> dict[str, Any]:
     return {
         "article_id": item.article_id,
         "revision_id": item.revision_id,
-        "keys": sketch.keys.tobytes(),
+        "keys": keys_to_bytes(sketch.keys),
         "tokens": sketch.tokens.to_bytes(),
     }
 

@@ -17,6 +17,7 @@ import numpy as np
 from db import queries, store
 from pipeline import walk
 from pipeline.candidates import KeyIndex, disturbed, propose
+from pipeline.records import keys_from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,9 @@ CHUNK_ARTICLES = 1_000
 SMALL_CHUNK = 2_000
 """Pairs up to which alignment is not worth starting processes for: a tenth of a second."""
 
+MOST_TOUCHING = 0.1
+"""Share of marked articles up to which the index is built around their keys only; above, sorting all is as fast."""
+
 _UNKNOWN = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
@@ -44,9 +48,12 @@ def time_order(row: IndexRow) -> tuple[dt.datetime, dt.datetime, int]:
     return (row.published_end or _UNKNOWN, row.published_start or _UNKNOWN, row.article_id)
 
 
-def build_index(blobs: Sequence[bytes], positions: Sequence[int] | None = None) -> KeyIndex:
-    """The index of stored keys, articles in order of their time keys."""
-    return KeyIndex.build([np.frombuffer(blob, np.uint64) for blob in blobs], positions)
+def build_index(
+    blobs: Sequence[bytes], positions: Sequence[int] | None = None, touching: Iterable[bytes] | None = None
+) -> KeyIndex:
+    """The index of stored keys, articles in order of their time keys; see `KeyIndex.build`."""
+    wanted = None if touching is None else keys_from_bytes(b"".join(touching))
+    return KeyIndex.build([keys_from_bytes(blob) for blob in blobs], positions, wanted)
 
 
 class Linking:
@@ -71,9 +78,12 @@ class Linking:
                 retired = sorted(queries.retired_rows(conn), key=time_order) if waiting else []
             if not waiting:
                 return 0
-            index = build_index([row.keys for row in rows])
             marked = np.array([row.waiting for row in rows], bool)
-            marked |= self._mark_disturbed(rows, index, marked, retired)
+            index = _index_around(rows, marked, [row.keys for row in retired])
+            found = self._mark_disturbed(rows, index, marked, retired)
+            if found.any():
+                marked |= found
+                index = _index_around(rows, marked, [])
             self._find_pairs(rows, index, marked)
         return len(self._chunks)
 
@@ -140,6 +150,14 @@ class Linking:
             inverse[len(left) :],
             self._run.params,
         )
+
+
+def _index_around(rows: Sequence[IndexRow], marked: NDArray[np.bool_], more: Sequence[bytes]) -> KeyIndex:
+    """The index as far as the keys of marked articles (and `more` keys) go; of many marked ones, all of it."""
+    touching = None
+    if marked.sum() < MOST_TOUCHING * len(rows):
+        touching = [*more, *(rows[k].keys for k in np.flatnonzero(marked).tolist())]
+    return build_index([row.keys for row in rows], touching=touching)
 
 
 def _within_window(

@@ -12,7 +12,7 @@ from flows.sources import find_origins, list_files, read_documents
 from pipeline import walk
 from pipeline.candidates import propose
 from pipeline.errors import SourceError
-from pipeline.records import BadDocument
+from pipeline.records import BadDocument, keys_to_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,8 @@ def match_file(conn: Connection, file: Path, settings: Settings) -> list[dict[st
     own = walk.matched_article(item)
     rows = sorted((row for row in queries.index_rows(conn) if row.article_id != own.article_id), key=time_order)
     # Behind all others: the earliest of a large bucket are stored ones, as they will be.
-    index = build_index([row.keys for row in rows] + [item.sketch.keys.tobytes()])
+    keys = keys_to_bytes(item.sketch.keys)
+    index = build_index([*(row.keys for row in rows), keys], touching=[keys])
     marked = np.zeros(index.size, bool)
     marked[-1] = True
     ids = [rows[k].article_id for k in propose(index, marked, params).left.tolist()]

@@ -21,6 +21,7 @@ import numpy as np
 from datasketch import MinHash
 
 from pipeline.params import MINHASH_SCHEME
+from pipeline.records import KEY_BITS
 from pipeline.text import GOLDEN, mix64, shingle_hashes
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.params import MatchParams
     from pipeline.records import Tokens
 
+KEY_MASK = np.uint64(2**64 - 2 ** (64 - KEY_BITS))
 _BAND_SALT = np.uint64(0xD1B54A32D192ED03)  # keeps bands of the same rows, and minima, apart
 
 
@@ -164,4 +166,5 @@ def unit_band_keys(
 def _split_by_owner(keys: NDArray[np.uint64], owners: NDArray[np.int64], count: int) -> list[NDArray[np.uint64]]:
     order = np.argsort(owners, kind="stable")  # two runs in order already: next to nothing to sort
     keys, bounds = keys[order], np.searchsorted(owners[order], np.arange(count + 1))
+    keys = keys & KEY_MASK
     return [np.unique(keys[start:end]) for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]

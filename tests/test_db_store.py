@@ -16,7 +16,7 @@ from db.engine import begin, reading
 from db.rows import FileState, Grouping, RunCounts, Saved
 from pipeline.errors import LeaseHeldError, StaleStoreError, StoreError
 from pipeline.params import MatchParams
-from pipeline.records import ArticleShares, Group, Tokens, hash63
+from pipeline.records import ArticleShares, Group, Tokens, hash63, keys_from_bytes, keys_to_bytes
 
 KEYS = {"text_key": "t1", "sketch_key": "s1"}
 
@@ -98,7 +98,7 @@ def test_tokens_and_keys_come_back_bit_for_bit(conn):
     assert np.array_equal(tokens.starts, item.sketch.tokens.starts)
     (row,) = queries.index_rows(conn)
     assert row[:4] == (item.article.article_id, make.published().start, make.published().end, True)
-    assert np.array_equal(np.frombuffer(row.keys, np.uint64), item.sketch.keys)
+    assert np.array_equal(keys_from_bytes(row.keys), item.sketch.keys)
 
 
 def test_saving_twice_changes_nothing(conn):
@@ -135,7 +135,13 @@ def test_the_keys_of_a_revision_that_stops_being_current_are_kept(conn):
     settle(conn)
     save(conn, make.sketched(text="Another text."))
     (retired,) = queries.retired_rows(conn)
-    assert retired == (old.article.article_id, make.published().start, make.published().end, False, old.sketch.keys.tobytes())
+    assert retired == (
+        old.article.article_id,
+        make.published().start,
+        make.published().end,
+        False,
+        keys_to_bytes(old.sketch.keys),
+    )
     (current,) = queries.index_rows(conn)
     assert current.waiting
     assert current.keys != retired.keys
