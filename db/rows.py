@@ -47,6 +47,13 @@ class IndexRow(NamedTuple):
     waiting: bool
     keys: bytes
 
+    @property
+    def published(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """Beginning and end of the publication time, if it is known."""
+        if self.published_start is None or self.published_end is None:
+            return None
+        return self.published_start, self.published_end
+
 
 class StoredLink(NamedTuple):
     """A link, its id and the passage that it belongs to, if it was put into one."""

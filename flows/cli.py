@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
-    from db.engine import Engine
+    from db.engine import Connection, Engine
     from flows.settings import Settings
+
+    Row = Mapping[str, Any]
 
 app = typer.Typer(
     name="wirecopy",
@@ -30,13 +32,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-sources_app = typer.Typer(help="The configured sources: list them, add one, see what one would become.", no_args_is_help=True)
+sources_app = typer.Typer(help="List the sources, add one, see what one would become.", no_args_is_help=True)
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(sources_app, name="sources")
 app.add_typer(db_app, name="db")
 
 CHECKED = 10
 """Documents that `sources check` shows."""
+
+MEMBERS, PASSAGES, PLACES = 30, 12, 8
+"""Articles of a story, its passages and their places that `show` shows without `--all`: some four screens."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")]
@@ -57,7 +62,9 @@ def main() -> None:
 
 
 def _fail(error: WirecopyError, status: int) -> None:
-    sys.stderr.write(f"wirecopy: {' '.join(str(error).split())}\n")
+    from flows.terminal import visible
+
+    sys.stderr.write(f"wirecopy: {visible(str(error))}\n")
     raise SystemExit(status)
 
 
@@ -67,7 +74,7 @@ def _fail(error: WirecopyError, status: int) -> None:
 @app.command()
 def run(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files; by default the configured sources.")
+        list[Path] | None, typer.Argument(metavar="[PATH...]", help="Folders or files; by default the configured sources.")
     ] = None,
     *,
     wait: Wait = 0.0,
@@ -115,14 +122,13 @@ def refresh(*, wait: Wait = 0.0, as_json: AsJson = False) -> None:
 def _print_summary(summary: Any, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from flows.terminal import console, summary_lines
+    from flows.terminal import summary_lines
 
     if as_json:
         _print_json(asdict(summary))
         return
-    out = console()
     for line in summary_lines(summary):
-        out.print(line, markup=False)
+        typer.echo(line)
 
 
 # --------------------------------------------------------------------- reading
@@ -140,7 +146,7 @@ def stories(
 ) -> None:
     """List stories, the largest first."""
     from db import queries
-    from flows.terminal import console, stories_table
+    from flows.terminal import COLUMNS, console, stories_table
 
     since_run, since_time = _since(since)
     with _database() as engine, _reading(engine) as conn:
@@ -148,40 +154,78 @@ def stories(
     if as_json:
         _print_json(rows)
     elif rows:
-        console().print(stories_table(rows))
+        out = console()
+        out.print(stories_table(rows, narrow=out.width < COLUMNS))
     else:
-        console().print("No stories of more than one article. `--alone` lists the others.")
+        changed = " that changed since then" if since else ""
+        typer.echo(f"No stories of more than one article{changed}." + ("" if alone else " `--alone` lists the others too."))
 
 
 @app.command()
 def show(
-    story: Annotated[str, typer.Argument(help="The story's id, or how it begins.")],
+    story: Annotated[str, typer.Argument(metavar="STORY", help="The story's id, or how it begins.")],
     *,
+    whole: Annotated[bool, typer.Option("--all", help="All articles, passages and places, in full.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one story: its articles, and every passage with all its places."""
+    """Show one story: its articles and the passages they share."""
     from db import queries
-    from flows.terminal import console, members_table, passage_lines, side_by_side
 
     with _database() as engine, _reading(engine) as conn:
         head = _found(queries.story, conn, story)
         members = queries.story_members(conn, head["story_id"])
         passages = [(p, queries.occurrences(conn, p["passage_id"])) for p in queries.story_passages(conn, head["story_id"])]
-        texts = {m["article_id"]: queries.article_row(conn, m["article_id"])["clean_text"] for m in members}
-    if as_json:
-        _print_json(head | {"members": members, "passages": [p | {"occurrences": places} for p, places in passages]})
-        return
+        if as_json:
+            _print_json(head | {"members": members, "passages": [p | {"occurrences": places} for p, places in passages]})
+        else:
+            _print_story(conn, head, members, passages, whole=whole)
+
+
+def _print_story(
+    conn: Connection,
+    head: Row,
+    members: Sequence[Row],
+    passages: Sequence[tuple[Row, Sequence[Row]]],
+    *,
+    whole: bool,
+) -> None:
+    """A story in the terminal; what is beyond some four screens is counted, unless `whole`."""
+    from functools import cache
+
+    from db import queries
+    from flows.terminal import console, members_table, passage_lines, side_by_side, story_head
+
+    article = cache(lambda article_id: queries.article_row(conn, article_id))
+
+    def dated(rows: Sequence[Row]) -> list[Row]:
+        names = ("published_end", "published_precision")
+        return [{**row, **{name: article(row["article_id"])[name] for name in names}} for row in rows]
+
     out = console()
-    out.print(head["headline"], style="bold", markup=False)
-    out.print(f"story {head['story_id']}\n", style="dim", markup=False)
-    out.print(members_table(members))
-    for number, (passage, places) in enumerate(passages):
-        own = [(place, texts[place["article_id"]]) for place in _one_each(places) if place["article_id"] in texts]
-        if number == 0 and len(own) > 1:
-            out.print("\nThe passage that most of them carry, side by side:\n", markup=False)
-            out.print(side_by_side(passage["kind"], own[:2]))
-            out.print()
-        out.print(passage_lines(passage, places))
+    shown = dated(members if whole else members[:MEMBERS])
+    numbers = {row["article_id"]: number for number, row in enumerate(shown, 1)}
+    out.print(story_head(head))
+    out.print(members_table(shown))
+    _print_rest(len(members) - len(shown), "article")
+    for number, (passage, places) in enumerate(passages if whole else passages[:PASSAGES]):
+        few = dated(places if whole else places[:PLACES])
+        if number == 0 and len(pair := [place for place in _one_each(few) if place["article_id"] in numbers][:2]) > 1:
+            texts = [(place, article(place["article_id"])["clean_text"]) for place in pair]
+            marks = "words that differ are underlined" if out.is_terminal else "it stands in brackets"
+            typer.echo(f"\nThe passage that most of them carry, side by side ({marks}):\n")
+            out.print(side_by_side(passage["kind"], texts, whole=whole, plain=not out.is_terminal))
+        out.print()
+        out.print(passage_lines(passage, few, numbers, whole=whole))
+        _print_rest(len(places) - len(few), "place")
+    _print_rest(0 if whole else len(passages) - PASSAGES, "passage")
+
+
+def _print_rest(number: int, noun: str) -> None:
+    """How many are not shown, if there are any."""
+    from flows.terminal import plural
+
+    if number > 0:
+        typer.echo(f"… and {plural(number, noun)} more; `--all` shows them.")
 
 
 def _one_each(places: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -191,11 +235,14 @@ def _one_each(places: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 @app.command()
 def match(
-    file: Annotated[Path, typer.Argument(help="A text or HTML file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text or HTML file.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say which stored articles share passages with a text; nothing is stored."""
+    """Find the stored articles that share passages with a text.
+
+    Nothing is stored.
+    """
     from flows.matching import match_file
     from flows.settings import load_settings
     from flows.terminal import console, matches_table
@@ -208,7 +255,7 @@ def match(
     elif rows:
         console().print(matches_table(rows))
     else:
-        console().print("No stored article shares a passage with it.")
+        typer.echo("No stored article shares a passage with it.")
 
 
 # --------------------------------------------------------------------- sources
@@ -230,14 +277,17 @@ def list_sources(*, as_json: AsJson = False) -> None:
         _print_json({"configured": origins, "outlets": outlets})
         return
     out = console()
-    out.print(origins_table(origins) if origins else "No source is configured: `wirecopy sources add FOLDER`.")
+    if origins:
+        out.print(origins_table(origins))
+    else:
+        typer.echo("No source is configured: `wirecopy sources add FOLDER`.")
     if outlets:
         out.print()
         out.print(outlets_table(outlets))
 
 
 @sources_app.command("add")
-def add_source(path: Annotated[Path, typer.Argument(help="A folder or a file.")]) -> None:
+def add_source(path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or a file.")]) -> None:
     """Add a source to wirecopy.toml; `wirecopy run` takes it in."""
     from flows.settings import SETTINGS_FILE, load_settings, save_source
     from flows.sources import find_origins
@@ -255,12 +305,15 @@ def add_source(path: Annotated[Path, typer.Argument(help="A folder or a file.")]
 @sources_app.command("check")
 def check_source(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files; by default the configured sources.")
+        list[Path] | None, typer.Argument(metavar="[PATH...]", help="Folders or files; by default the configured sources.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what ten documents of each source would become; nothing is stored."""
+    """Show what ten documents of each source would become.
+
+    Nothing is stored.
+    """
     from flows.checking import check_documents
     from flows.settings import load_settings
     from flows.sources import find_origins
@@ -356,7 +409,9 @@ def _since(text: str | None) -> tuple[int | None, dt.datetime | None]:
 
 
 def _print_json(value: object) -> None:
+    from flows.terminal import visible_json
+
     def plain(item: object) -> object:
         return item.isoformat().replace("+00:00", "Z") if hasattr(item, "isoformat") else str(item)
 
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
+    typer.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=plain)))

@@ -96,14 +96,15 @@ class Intake:
                 run.counts["unchanged"] += counts.get(path, 0)
             else:
                 self._todo.append((origin, item))
-        unseen = tuple(f"{item.path}/" for item in bad)
-        gone = {path for path in known.keys() | counts.keys() if path not in found and not path.startswith(unseen)}
-        gone -= {item.path for item in bad}
+        gone = {path for path in known.keys() | counts.keys() if path not in found and not _is_hidden(path, bad)}
         run.counts["quarantined"] += len(bad)
         now = utc_now()
         with run.writing() as conn:
             run.counts["gone"] += store.mark_gone(conn, origin=origin.key, run_id=run.run_id, now=now, paths=gone)
             store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=bad)
+            for path in {path for key, path in self._open_quarantine if key == origin.key} - found.keys():
+                still = {item.uri for item in bad if item.path == path}
+                store.resolve_quarantine(conn, origin=origin.key, path=path, now=now, still_bad=still)
             store.touch_origin(conn, origin=origin.key, run_id=run.run_id, now=now)
 
     def next_batch(self) -> bool:
@@ -203,6 +204,11 @@ class Intake:
             gone=gone,
             quarantined=len(bad),
         )
+
+
+def _is_hidden(path: str, bad: Sequence[BadDocument]) -> bool:
+    """What cannot be read, or lies in a folder that cannot, is not known to be gone."""
+    return any(item.path in {path, "."} or path.startswith(f"{item.path}/") for item in bad)
 
 
 def _state(found: FoundFile) -> FileState:

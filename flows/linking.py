@@ -16,7 +16,7 @@ import numpy as np
 
 from db import queries, store
 from pipeline import walk
-from pipeline.candidates import KeyIndex, disturbed, propose
+from pipeline.candidates import KeyIndex, disturbed, propose, within_window
 from pipeline.records import keys_from_bytes
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class Linking:
 
     def _find_pairs(self, rows: Sequence[IndexRow], index: KeyIndex, marked: NDArray[np.bool_]) -> None:
         run = self._run
-        candidates = propose(index, marked, run.params)
-        left, right = _within_window(rows, candidates.left, candidates.right, run.params.match_window_days)
+        published = [row.published for row in rows]
+        candidates = within_window(propose(index, marked, run.params), published, run.params.match_window_days)
+        left, right = candidates.left, candidates.right
         run.counts["capped"] += candidates.capped
         run.counts["pairs"] += len(left)
         self._ids = np.array([row.article_id for row in rows], np.int64)
@@ -158,19 +159,3 @@ def _index_around(rows: Sequence[IndexRow], marked: NDArray[np.bool_], more: Seq
     if marked.sum() < MOST_TOUCHING * len(rows):
         touching = [*more, *(rows[k].keys for k in np.flatnonzero(marked).tolist())]
     return build_index([row.keys for row in rows], touching=touching)
-
-
-def _within_window(
-    rows: Sequence[IndexRow], left: NDArray[np.int64], right: NDArray[np.int64], days: int | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs not further apart than `days`; an unknown time lies inside every window."""
-    if days is None:
-        return left, right
-    starts, ends = (_seconds(getattr(row, name) for row in rows) for name in ("published_start", "published_end"))
-    gap = np.maximum(starts[left] - ends[right], starts[right] - ends[left])
-    near = ~(gap > days * 86_400)  # a comparison with NaN is false, so unknown times stay
-    return left[near], right[near]
-
-
-def _seconds(times: Iterable[dt.datetime | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if time is None else time.timestamp() for time in times], np.float64)

@@ -10,7 +10,7 @@ from db import queries
 from flows.linking import build_index, time_order
 from flows.sources import find_origins, list_files, read_documents
 from pipeline import walk
-from pipeline.candidates import propose
+from pipeline.candidates import propose, within_window
 from pipeline.errors import SourceError
 from pipeline.records import BadDocument, keys_to_bytes
 
@@ -41,7 +41,10 @@ def match_file(conn: Connection, file: Path, settings: Settings) -> list[dict[st
     index = build_index([*(row.keys for row in rows), keys], touching=[keys])
     marked = np.zeros(index.size, bool)
     marked[-1] = True
-    ids = [rows[k].article_id for k in propose(index, marked, params).left.tolist()]
+    time = item.article.published
+    published = [*(row.published for row in rows), (time.start, time.end) if time else None]
+    found = within_window(propose(index, marked, params), published, params.match_window_days)
+    ids = [rows[k].article_id for k in found.left.tolist()]
     stored, blobs = queries.matched_articles(conn, ids), queries.load_tokens(conn, ids)
     links, _ = walk.link_chunk(
         [own, *(stored[k] for k in ids)],
@@ -50,12 +53,12 @@ def match_file(conn: Connection, file: Path, settings: Settings) -> list[dict[st
         np.arange(1, len(ids) + 1),
         params,
     )
-    found = []
+    shared = []
     for link in sorted(links, key=lambda x: -x.tokens):
         is_left = link.left_article_id == own.article_id
         mine, theirs = (link.left, link.right) if is_left else (link.right, link.left)
         article = queries.article_row(conn, link.right_article_id if is_left else link.left_article_id)
-        found.append(
+        shared.append(
             {
                 "article_id": article["article_id"],
                 "source": article["source"],
@@ -72,7 +75,7 @@ def match_file(conn: Connection, file: Path, settings: Settings) -> list[dict[st
                 "text": item.article.raw_text[mine.raw_start : mine.raw_end],
             }
         )
-    return found
+    return shared
 
 
 def _prepare(file: Path, settings: Settings) -> SketchedArticle:

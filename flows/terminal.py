@@ -1,19 +1,27 @@
-"""What commands print: tables, stories, passages side by side, progress."""
+"""What commands print: tables, stories, passages side by side, progress.
+
+Texts come from anywhere and go to a terminal, which obeys control characters: all
+that is printed goes through `visible` and stands in a `Text`, so that neither escape
+sequences nor rich's `[markup]` nor its `:emoji:` codes in an article mean anything.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import difflib
+import re
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from rich.console import RenderableType
@@ -26,15 +34,51 @@ QUIET_SECONDS = 2.0
 LINE_SECONDS = 10.0
 """Time between two lines of progress where there is no terminal."""
 
+COLUMNS = 100
+"""Width where there is no terminal and COLUMNS does not say another."""
+
 CONTEXT_CHARS = 60
 """Characters shown before and behind a passage."""
 
-KIND_STYLES = {"wire": "bold cyan", "quote": "bold magenta"}
+TITLE_CHARS = 120
+"""A longer title is cut: it is a text that was taken for one."""
+
+PASSAGE_CHARS = 420
+"""Characters of a passage in a list; some four lines of a terminal."""
+
+SIDE_CHARS = 900
+"""Characters of a passage side by side; some twenty lines of half a terminal."""
+
+CUT = "[…]"
+"""Where a text goes on that is not shown in full."""
+
+SHORT_ID = 8
+"""Digits of a story's id in a table: among 100,000 stories one in 1,000 shares them with another."""
+
+KIND_STYLES = {"wire": "cyan", "quote": "magenta"}
+
+# What a terminal would obey instead of show: C0 and C1 controls, DEL, and the marks that turn the direction of text.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """The text in one line, without anything that a terminal obeys: controls are U+FFFD, direction marks are gone."""
+    return _CONTROLS.sub("\ufffd", _DIRECTIONS.sub("", " ".join(text.split())))
+
+
+def visible_json(text: str) -> str:
+    """JSON with the controls that `json.dumps` leaves as they are written as escapes; it means the same."""
+    return re.sub(
+        f"{_CONTROLS.pattern}|{_DIRECTIONS.pattern}",
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}",
+        text,
+    )
 
 
 def console() -> Console:
-    """Standard output; as wide as the terminal, or 100 columns where there is none."""
-    return Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    """Standard output, as wide as the terminal."""
+    return Console(width=shutil.get_terminal_size((COLUMNS, 24)).columns, highlight=False)
 
 
 class Progress:
@@ -128,9 +172,18 @@ _TOTALS = (
 # ---------------------------------------------------------------------- tables
 
 
-def day(value: Any) -> str:
+def moment(value: dt.datetime | None) -> str:
     """A time for a table: to the minute, in UTC; empty if unknown."""
     return "" if value is None else f"{value:%Y-%m-%d %H:%M}"
+
+
+def published(row: Mapping[str, Any]) -> str:
+    """When an article was published, as exactly as is known: of a day, that day in the zone of its source."""
+    start, end = row["published_at"], row["published_end"]
+    if start is None or row["published_precision"] != "day":
+        return moment(start)
+    middle: dt.datetime = start + (end - start) / 2
+    return f"{middle:%Y-%m-%d}"
 
 
 def percent(value: float | None) -> str:
@@ -138,33 +191,98 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.0f} %"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> Table:
-    """A plain table; texts in it are shown as they are."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+def shortened(text: str, length: int) -> str:
+    """The text in one line, cut behind a word if it is longer."""
+    text = visible(text)
+    if len(text) <= length:
+        return text
+    return text[: length - 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") + " …"
+
+
+def headline(row: Mapping[str, Any]) -> str:
+    """A story's headline. One of 80 characters is the beginning of a text without a title, cut anywhere by the view."""
+    text = row["headline"] or "(no text)"
+    return shortened(text + "…" if len(text) == 80 else text, 80 if len(text) == 80 else TITLE_CHARS)
+
+
+def short_ids(ids: Sequence[int]) -> list[str]:
+    """How ids begin, long enough to tell them apart; what `wirecopy show` takes."""
+    texts = list(map(str, ids))
+    digits = SHORT_ID
+    while len({text[:digits] for text in texts}) < len(set(texts)):
+        digits += 1
+    return [text[:digits] for text in texts]
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    unbroken: Sequence[str] = (),
+    header: bool = True,
+) -> Table:
+    """A plain table; texts in it are shown as they are, a `Text` in its own style.
+
+    Args:
+        columns: their names.
+        rows: a cell for each.
+        numbers: columns that are set to the right; never broken into lines.
+        unbroken: other columns that are not.
+        header: whether the names are shown.
+    """
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=header, padding=(0, 2, 0, 0))
     for name in columns:
-        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        right = name in numbers
+        made.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right or name in unbroken)
     for row in rows:
-        made.add_row(*(escape(str("" if value is None else value)) for value in row))
+        made.add_row(*(cell if isinstance(cell, Text) else Text(visible("" if cell is None else str(cell))) for cell in row))
     return made
 
 
-def stories_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Stories, one a line."""
-    columns = ("story", "headline", "articles", "sources", "passages", "first published")
+def stories_table(rows: Sequence[Mapping[str, Any]], *, narrow: bool = False) -> Table:
+    """Stories, one a row; `narrow`: days instead of minutes, which leaves room for the headline."""
+    columns = ("story", "articles", "sources", "passages", "published", "headline")
+    digits = len("2026-03-28") if narrow else None
     cells = (
-        (r["story_id"], r["headline"], r["article_count"], r["source_count"], r["passage_count"], day(r["first_published_at"]))
-        for r in rows
+        (
+            Text(name, "yellow"),
+            *(r[f"{counted}_count"] for counted in ("article", "source", "passage")),
+            moment(r["first_published_at"])[:digits],
+            headline(r),
+        )
+        for name, r in zip(short_ids([r["story_id"] for r in rows]), rows, strict=True)
     )
-    return table(columns, cells, numbers=("articles", "sources", "passages"))
+    return table(columns, cells, numbers=("articles", "sources", "passages"), unbroken=("story", "published"))
 
 
-def members_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """The articles of a story."""
+def story_head(row: Mapping[str, Any]) -> RenderableType:
+    """What a story is, in two lines."""
+    counts = [plural(row[f"{name}_count"], name) for name in ("article", "source", "passage")]
+    first, last = moment(row["first_published_at"]), moment(row["last_published_at"])
+    times = f"{first} to {last} UTC" if first != last else f"{first} UTC" if first else "undated"
+    return Group(Text(headline(row), "bold"), Text(f"story {row['story_id']}: {', '.join(counts)}; {times}\n", "dim"))
+
+
+def members_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The articles of a story, numbered: rows of `story_member` with `uri`, `published_end` and `published_precision`."""
+    digits = len(str(len(rows)))
     cells = (
-        (r["membership"], r["source"], day(r["published_at"]), percent(r["copied_ratio"]), r["title"] or r["uri"], r["uri"])
-        for r in rows
+        (
+            f"{number:{digits}} {r['membership']}",
+            published(r),
+            percent(r["copied_ratio"]),
+            _article(r["source"], r["title"], r["uri"]),
+        )
+        for number, r in enumerate(rows, 1)
     )
-    return table(("part", "source", "published", "copied", "title", "uri"), cells, numbers=("copied",))
+    return table(("part", "published", "copied", "article"), cells, numbers=("copied",), unbroken=("part", "published"))
+
+
+def _article(source: str, title: str | None, uri: str) -> Text:
+    """An article in two lines: outlet and title, then its uri."""
+    shown = f"{visible(source)}: {shortened(title, TITLE_CHARS)}" if title else visible(source)
+    return Text.assemble(shown, "\n", (visible(uri), "dim"))
 
 
 def origins_table(rows: Iterable[Mapping[str, Any]]) -> Table:
@@ -176,24 +294,36 @@ def outlets_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """What is stored of each outlet."""
     columns = ("outlet", "articles", "copied", "quarantined", "last seen")
     cells = (
-        (r["source"], r["article_count"], percent(r["copied_ratio"]), r["quarantined"], day(r["last_seen_at"])) for r in rows
+        (r["source"], r["article_count"], percent(r["copied_ratio"]), r["quarantined"], moment(r["last_seen_at"])) for r in rows
     )
     return table(columns, cells, numbers=("articles", "copied", "quarantined"))
 
 
 def matches_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """The passages that stored articles share with a text."""
-    cells = ((r["kind"], r["tokens"], percent(r["similarity"]), r["source"], r["uri"], _one_line(r["text"])) for r in rows)
-    return table(("kind", "words", "alike", "source", "uri", "text"), cells, numbers=("words", "alike"))
+    cells = (
+        (
+            Text(r["kind"], KIND_STYLES[r["kind"]]),
+            r["tokens"],
+            percent(r["similarity"]),
+            Text.assemble(
+                _article(r["source"], r["title"], r["uri"]), "\n", (shortened(r["text"], PASSAGE_CHARS), "italic"), "\n"
+            ),
+        )
+        for r in rows
+    )
+    return table(
+        ("kind", "words", "alike", "article, and the passage as it stands in your text"), cells, numbers=("words", "alike")
+    )
 
 
 def checked_documents(key: str, documents: Sequence[Mapping[str, Any]]) -> RenderableType:
     """What documents of a source would become."""
-    parts: list[RenderableType] = [Text(f"{key}: {plural(len(documents), 'document')} looked at", "bold")]
+    parts: list[RenderableType] = [Text(f"{visible(key)}: {plural(len(documents), 'document')} looked at", "bold")]
     for document in documents:
-        parts.append(Text(document["uri"], "bold cyan"))
+        parts.append(Text(visible(document["uri"]), "bold cyan"))
         if "error" in document:
-            parts.append(Text(f"  {document['error']}: {document['message']}", "red"))
+            parts.append(Padding(Text(visible(f"{document['error']}: {document['message']}"), "red"), (0, 0, 1, 2)))
             continue
         shown = [(name, document[name]) for name in ("source", "title", "author", "agency") if document[name]]
         if document["published"]:
@@ -202,42 +332,96 @@ def checked_documents(key: str, documents: Sequence[Mapping[str, Any]]) -> Rende
         shown.append(("text", f"{document['chars']:,} characters, {document['tokens']:,} words matched: {document['begins']} …"))
         for removed in document["removed"]:
             verb = "masked" if removed["in_body"] else "cut"
-            shown.append((f"{verb} ({removed['rule']})", _one_line(removed["text"])))
-        parts.append(Padding(table(("", ""), shown), (0, 0, 1, 2)))
+            shown.append((f"{verb} ({removed['rule']})", shortened(removed["text"], PASSAGE_CHARS)))
+        parts.append(Padding(table(("", ""), shown, header=False), (0, 0, 1, 2)))
     return Group(*parts)
 
 
-def passage_lines(passage: Mapping[str, Any], places: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """A passage and where it stands."""
-    style = KIND_STYLES[passage["kind"]]
-    head = Text.assemble((passage["kind"], style), f"  in {plural(passage['article_count'], 'article')}")
-    body = Padding(Text(_one_line(passage["text"])), (0, 0, 0, 2))
-    cells = ((r["role"], r["source"], day(r["published_at"]), f"{r['start_char']}-{r['end_char']}", r["uri"]) for r in places)
-    return Group(head, body, Padding(table(("role", "source", "published", "place", "uri"), cells), (0, 0, 1, 2)))
+def passage_lines(
+    passage: Mapping[str, Any], places: Sequence[Mapping[str, Any]], numbers: Mapping[int, int], *, whole: bool = False
+) -> RenderableType:
+    """A passage and where it stands.
+
+    Args:
+        passage: a row of `shared_passage`.
+        places: rows of `passage_occurrence` with `uri`, `published_end` and `published_precision`.
+        numbers: of the articles that `members_table` shows.
+        whole: the text in full.
+    """
+    count = f"  in {plural(passage['article_count'], 'article')} of {plural(passage['source_count'], 'source')}"
+    head = Text.assemble((passage["kind"], f"bold {KIND_STYLES[passage['kind']]}"), count)
+    text = visible(passage["text"]) if whole else shortened(passage["text"], PASSAGE_CHARS)
+    cells = (
+        (numbers.get(r["article_id"]), r["role"], published(r), f"{r['start_char']:,}-{r['end_char']:,}", _outlet(r, numbers))
+        for r in places
+    )
+    columns = ("", "role", "published", "characters", "article")
+    shown = table(columns, cells, numbers=("", "characters"), unbroken=("published",))
+    return Group(head, Padding(Text(text, "italic"), (0, 0, 0, 2)), Padding(shown, (0, 0, 0, 2)))
 
 
-def side_by_side(kind: str, places: Sequence[tuple[Mapping[str, Any], str]]) -> Table:
-    """A passage in two articles next to each other, with what stands around it.
+def _outlet(row: Mapping[str, Any], numbers: Mapping[int, int]) -> Text:
+    """The outlet; of an article that the table of the story does not show, its uri too."""
+    if row["article_id"] in numbers:
+        return Text(visible(row["source"]))
+    return Text.assemble(visible(row["source"]), "\n", (visible(row["uri"]), "dim"))
+
+
+def side_by_side(
+    kind: str, places: Sequence[tuple[Mapping[str, Any], str]], *, whole: bool = False, plain: bool = False
+) -> Table:
+    """A passage in two articles next to each other, with what stands around it; words that differ are underlined.
 
     Args:
         kind: `wire` or `quote`.
         places: two rows of `passage_occurrence` with `uri`, and the articles' clean texts.
+        whole: the texts in full.
+        plain: the passage in brackets, where colours cannot show it.
     """
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), expand=True)
+    words = [visible(text[row["start_char"] : row["end_char"]]).split(" ") for row, text in places]
+    folded = [[_folded(word) for word in side] for side in words]
+    same = difflib.SequenceMatcher(None, folded[0], folded[1], autojunk=False).get_matching_blocks()
     cells = []
-    for row, text in places:
-        made.add_column(escape(f"{row['source']}: {row['uri']}"), ratio=1, header_style="bold")
-        start, end = row["start_char"], row["end_char"]
-        before = _one_line(text[max(0, start - CONTEXT_CHARS) : start], end=" ")
-        behind = _one_line(text[end : end + CONTEXT_CHARS], start=" ")
-        cells.append(Text.assemble((before, "dim"), (_one_line(text[start:end]), KIND_STYLES[kind]), (behind, "dim")))
+    for side, (row, text) in enumerate(places):
+        made.add_column(Text.assemble(visible(row["source"]), "\n", (visible(row["uri"]), "dim not bold")), ratio=1)
+        shared = {block[side] + k for block in same for k in range(block.size)}
+        passage = _marked(words[side], shared, KIND_STYLES[kind], None if whole else SIDE_CHARS)
+        behind = "" if passage.plain.endswith(CUT) else _behind(text, row["end_char"])
+        opening, closing = "[]" if plain else ("", "")
+        cells.append(Text.assemble((_before(text, row["start_char"]), "dim"), opening, passage, closing, (behind, "dim")))
     made.add_row(*cells)
     return made
 
 
-def _one_line(text: str, *, start: str = "", end: str = "") -> str:
-    """The text with all white space as single blanks; at an edge with a blank only where there was one."""
-    words = " ".join(text.split())
-    before = start if text[:1].isspace() else ""
-    behind = end if text[-1:].isspace() else ""
-    return before + words + behind
+def _folded(word: str) -> str:
+    """A word as it is compared: letters and digits only."""
+    return "".join(filter(str.isalnum, word)).casefold()
+
+
+def _marked(words: Sequence[str], shared: Collection[int], style: str, length: int | None) -> Text:
+    """The words of a passage, cut at `length` characters; those that the other side has not are underlined."""
+    text = Text()
+    for number, word in enumerate(words):
+        if length is not None and len(text) + len(word) > length:
+            return text.append(CUT)
+        text.append(word, style if number in shared else f"bold underline {style}")
+        if number < len(words) - 1:
+            text.append(" ")
+    return text
+
+
+def _before(text: str, start: int) -> str:
+    """The words before a place."""
+    around = text[max(0, start - CONTEXT_CHARS) : start]
+    if start > CONTEXT_CHARS:
+        around = "…" + around.partition(" ")[2]
+    return visible(around) + (" " if around[-1:].isspace() else "")
+
+
+def _behind(text: str, end: int) -> str:
+    """The words behind a place."""
+    around = text[end : end + CONTEXT_CHARS]
+    if end + CONTEXT_CHARS < len(text):
+        around = around.rpartition(" ")[0] + " …"
+    return (" " if around[:1].isspace() else "") + visible(around)

@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.records import KEY_BITS
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -117,6 +118,23 @@ def propose(index: KeyIndex, marked: NDArray[np.bool_], params: MatchParams) -> 
     every = np.unique(np.concatenate(codes)) if codes else np.zeros(0, np.int64)
     left, right = np.divmod(every, max(1, index.size))
     return Candidates(left, right, int(large.sum()))
+
+
+def within_window(found: Candidates, published: Sequence[tuple[dt.datetime, dt.datetime] | None], days: int | None) -> Candidates:
+    """The candidates that are not further apart than `days`; an unknown time lies inside every window.
+
+    Args:
+        found: pairs of positions.
+        published: by position, the beginning and end of the publication time.
+        days: none: all are near enough.
+    """
+    if days is None:
+        return found
+    times = np.array([(np.nan, np.nan) if p is None else (p[0].timestamp(), p[1].timestamp()) for p in published]).reshape(-1, 2)
+    starts, ends = times.T
+    gap = np.maximum(starts[found.left] - ends[found.right], starts[found.right] - ends[found.left])
+    near = ~(gap > days * 86_400)  # a comparison with NaN is false, so unknown times stay
+    return Candidates(found.left[near], found.right[near], found.capped)
 
 
 def _any_in_bucket(flags: NDArray[np.bool_], first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:

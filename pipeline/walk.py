@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline import boilerplate, clusters, extract
 from pipeline.align import align
-from pipeline.candidates import KeyIndex, propose
+from pipeline.candidates import KeyIndex, propose, within_window
 from pipeline.errors import ExtractionError
 from pipeline.kinds import link_pair
 from pipeline.params import MatchParams
@@ -189,7 +189,8 @@ def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | Non
     matched = {k: matched_article(x) for k, x in articles.items()}
     order = sorted(matched, key=lambda k: time_key(matched[k].published, k))
     index = KeyIndex.build([articles[k].sketch.keys for k in order])
-    candidates = propose(index, np.ones(len(order), bool), params)
+    published = [(p.start, p.end) if (p := matched[k].published) else None for k in order]
+    candidates = within_window(propose(index, np.ones(len(order), bool), params), published, params.match_window_days)
     links, pairs = link_pairs(
         [matched[k] for k in order], [articles[k].sketch.tokens for k in order], candidates.left, candidates.right, params
     )
