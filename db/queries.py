@@ -97,7 +97,7 @@ def index_rows(conn: Connection) -> list[IndexRow]:
             sketch.c.article_id,
             revision.c.published_start,
             revision.c.published_end,
-            revision.c.matched_key.is_(None),
+            article.c.matched_key.is_(None),
             sketch.c["keys"],
         )
         .join(article, article.c.article_id == sketch.c.article_id)
@@ -122,9 +122,8 @@ def has_retired(conn: Connection) -> bool:
 def articles_to_match(conn: Connection) -> list[int]:
     """The articles whose current revision waits for matching, in order of id."""
     article = schema.article
-    statement = sa.select(article.c.article_id).join(schema.revision, _IS_CURRENT)
-    waiting = statement.where(schema.revision.c.matched_key.is_(None), article.c.same_as.is_(None))
-    return list(conn.scalars(waiting.order_by(article.c.article_id)))
+    statement = sa.select(article.c.article_id).where(article.c.matched_key.is_(None), article.c.same_as.is_(None))
+    return list(conn.scalars(statement.order_by(article.c.article_id)))
 
 
 def articles_to_cluster(conn: Connection) -> list[int]:

@@ -147,6 +147,7 @@ article = Table(
     _need("first_run_id", Integer),
     _need("last_run_id", Integer),
     Column("gone_at", UtcTime()),
+    Column("matched_key", Text),  # here and not beside the text: to set a mark must not write the text again
     Column("clustered_key", Text),
     Column("story_id", BigInteger),
     Column("copy_cluster_id", BigInteger),
@@ -159,6 +160,8 @@ Index("ix_article_origin_path", article.c.origin, article.c.path)
 Index("ix_article_source", article.c.source)
 Index("ix_article_story_id", article.c.story_id)
 Index("ix_article_copy_cluster_id", article.c.copy_cluster_id)
+_UNMATCHED = article.c.matched_key.is_(None)
+Index("ix_article_to_match", article.c.article_id, sqlite_where=_UNMATCHED, postgresql_where=_UNMATCHED)
 _UNCLUSTERED = article.c.clustered_key.is_(None)
 Index(
     "ix_article_to_cluster", article.c.article_id, sqlite_where=_UNCLUSTERED, postgresql_where=_UNCLUSTERED
@@ -181,7 +184,6 @@ revision = Table(
     _need("char_count", Integer),
     _need("text_key", Text),
     _need("sketch_key", Text),
-    Column("matched_key", Text),
     _need("extractor", Text),
     Column("language", Text),
     Column("agency", Text),
@@ -195,8 +197,6 @@ revision = Table(
     Column("clean_text", Text),
 )
 Index("ix_revision_article_id", revision.c.article_id)
-_UNMATCHED = revision.c.matched_key.is_(None)
-Index("ix_revision_to_match", revision.c.revision_id, sqlite_where=_UNMATCHED, postgresql_where=_UNMATCHED)
 
 removed = Table(
     "removed",

@@ -374,7 +374,6 @@ def _revision_row(item: _Item) -> dict[str, Any]:
         "published_from": published and published.found_in,
         "token_count": len(sketched.sketch.tokens),
         "char_count": len(clean),
-        "matched_key": None,
         "extractor": article.extractor,
         "language": storable_or_none(article.language),
         "agency": storable_or_none(article.agency),
@@ -404,7 +403,13 @@ def _removed_rows(item: _Item) -> list[dict[str, Any]]:
 
 
 # What is to be found out again about a revision that has become current.
-_UNKNOWN: dict[str, Any] = {"clustered_key": None, "shared_ratio": None, "copied_ratio": None, "original_chars": None}
+_UNKNOWN: dict[str, Any] = {
+    "matched_key": None,
+    "clustered_key": None,
+    "shared_ratio": None,
+    "copied_ratio": None,
+    "original_chars": None,
+}
 
 
 def _article_row(item: _Item, run_id: int, now: dt.datetime) -> dict[str, Any]:
@@ -465,8 +470,8 @@ def mark_for_matching(conn: Connection, article_ids: Collection[int]) -> None:
     if not article_ids:
         return
     _drop_links(conn, article_ids)
-    revision = schema.revision
-    conn.execute(sa.update(revision).where(_is_current_of(conn, article_ids)).values(matched_key=None))
+    table = schema.article
+    conn.execute(sa.update(table).where(among(conn, table.c.article_id, article_ids)).values(matched_key=None))
 
 
 def clear_retired(conn: Connection) -> None:
@@ -478,8 +483,7 @@ def forget_matches(conn: Connection) -> None:
     """Has everything matched anew: no links, pairs and passages, all marks set, no retired keys."""
     for table in (schema.link, schema.pair, schema.passage, schema.occurrence, schema.retired_sketch):
         conn.execute(sa.delete(table))
-    current = sa.select(schema.article.c.revision_id)
-    conn.execute(sa.update(schema.revision).where(schema.revision.c.revision_id.in_(current)).values(matched_key=None))
+    conn.execute(sa.update(schema.article).values(matched_key=None))
     forget_clusters(conn)
 
 
@@ -498,8 +502,8 @@ def save_matches(
     insert_missing(conn, schema.link, [_link_row(link) for link in links])
     insert_missing(conn, schema.pair, [_pair_row(pair) for pair in pairs])
     if article_ids:
-        statement = sa.update(schema.revision).where(_is_current_of(conn, article_ids))
-        conn.execute(statement.values(matched_key=match_key))
+        table = schema.article
+        conn.execute(sa.update(table).where(among(conn, table.c.article_id, article_ids)).values(matched_key=match_key))
     touched = set(article_ids)
     touched.update(link.left_article_id for link in links)
     touched.update(link.right_article_id for link in links)
@@ -542,12 +546,6 @@ def _mark_for_clustering(conn: Connection, article_ids: Collection[int]) -> None
     table = schema.article
     chosen = sa.update(table).where(among(conn, table.c.article_id, article_ids), table.c.clustered_key.is_not(None))
     conn.execute(chosen.values(clustered_key=None))
-
-
-def _is_current_of(conn: Connection, article_ids: Collection[int]) -> sa.ColumnElement[bool]:
-    table = schema.article
-    current = sa.select(table.c.revision_id).where(among(conn, table.c.article_id, article_ids))
-    return schema.revision.c.revision_id.in_(current)
 
 
 def _link_row(link: Link) -> dict[str, Any]:

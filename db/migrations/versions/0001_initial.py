@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("first_run_id", sa.Integer(), nullable=False),
         sa.Column("last_run_id", sa.Integer(), nullable=False),
         sa.Column("gone_at", UtcTime, nullable=True),
+        sa.Column("matched_key", sa.Text(), nullable=True),
         sa.Column("clustered_key", sa.Text(), nullable=True),
         sa.Column("story_id", sa.BigInteger(), nullable=True),
         sa.Column("copy_cluster_id", sa.BigInteger(), nullable=True),
@@ -61,6 +62,14 @@ def upgrade() -> None:
         sa.Column("copied_ratio", sa.Double(), nullable=True),
         sa.Column("original_chars", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("article_id", name=op.f("pk_article")),
+    )
+    op.create_index(
+        "ix_article_to_match",
+        "article",
+        ["article_id"],
+        unique=False,
+        sqlite_where=sa.text("matched_key IS NULL"),
+        postgresql_where=sa.text("matched_key IS NULL"),
     )
     op.create_index("ix_article_copy_cluster_id", "article", ["copy_cluster_id"], unique=False)
     op.create_index("ix_article_origin_path", "article", ["origin", "path"], unique=False)
@@ -224,7 +233,6 @@ def upgrade() -> None:
         sa.Column("char_count", sa.Integer(), nullable=False),
         sa.Column("text_key", sa.Text(), nullable=False),
         sa.Column("sketch_key", sa.Text(), nullable=False),
-        sa.Column("matched_key", sa.Text(), nullable=True),
         sa.Column("extractor", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("agency", sa.Text(), nullable=True),
@@ -239,14 +247,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("revision_id", name=op.f("pk_revision")),
     )
     op.create_index("ix_revision_article_id", "revision", ["article_id"], unique=False)
-    op.create_index(
-        "ix_revision_to_match",
-        "revision",
-        ["revision_id"],
-        unique=False,
-        sqlite_where=sa.text("matched_key IS NULL"),
-        postgresql_where=sa.text("matched_key IS NULL"),
-    )
     op.create_table(
         "run",
         sa.Column("run_id", sa.Integer(), autoincrement=True, nullable=False),
