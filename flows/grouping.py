@@ -82,7 +82,8 @@ def group(run: Run) -> int:
         loaded = _Loaded(conn)
         touched, passages = _regroup_passages(conn, loaded, dirty, run.params)
         moved = _regroup_copies(conn, loaded, dirty, run.params)
-        changed = _regroup_stories(conn, loaded, {*dirty, *touched, *moved}, passages, run)
+        recounted = _in_wide_passages(conn, loaded, moved, passages, run.params)
+        changed = _regroup_stories(conn, loaded, {*dirty, *touched, *moved, *recounted}, passages, run)
         _save_shares(conn, loaded, dirty)
         store.mark_clustered(conn, dirty, run.params.cluster_key)
     log.info("%d articles clustered anew, %d stories made or changed", len(dirty), changed)
@@ -179,14 +180,28 @@ def _links_at(loaded: _Loaded, ids: Iterable[int]) -> list[Link]:
     return [loaded.links[link_id] for link_id in sorted(chosen)]
 
 
+def _in_wide_passages(
+    conn: Connection, loaded: _Loaded, moved: Collection[int], passages: Sequence[Passage], params: MatchParams
+) -> set[int]:
+    """The articles of passages that may have become too wide for stories, or not any more, as copy clusters changed."""
+    loaded.load_links(moved)
+    named = {loaded.passage_of[link.link_id] for link in _links_at(loaded, moved) if link.link_id in loaded.passage_of}
+    places = _places(conn, named, passages).values()
+    return {k for members in places if len(members) > params.story_passage_nodes for k in members}
+
+
+def _places(conn: Connection, named: Collection[int], passages: Sequence[Passage]) -> dict[int, set[int]]:
+    """The articles of passages, just formed or stored."""
+    fresh = {passage.passage_id: {o.article_id for o in passage.occurrences} for passage in passages}
+    return {k: fresh[k] for k in named if k in fresh} | queries.passage_articles(conn, set(named) - fresh.keys())
+
+
 def _joins_none(
     conn: Connection, loaded: _Loaded, links: Iterable[Link], passages: Sequence[Passage], params: MatchParams
 ) -> set[int]:
     """The links of passages that stand in too many nodes."""
-    fresh = {passage.passage_id: {o.article_id for o in passage.occurrences} for passage in passages}
     named = {link.link_id: loaded.passage_of[link.link_id] for link in links if link.link_id in loaded.passage_of}
-    places: dict[int, Collection[int]] = {k: fresh[k] for k in set(named.values()) & fresh.keys()}
-    places |= queries.passage_articles(conn, set(named.values()) - fresh.keys())
+    places = _places(conn, set(named.values()), passages)
     lead_of = _leads(conn, {k for members in places.values() for k in members})
     wide = clusters.wide_passages(places, lead_of, params)
     return {link_id for link_id, passage_id in named.items() if passage_id in wide}
