@@ -54,7 +54,7 @@ class NotFoundError(WirecopyError):
 def main() -> None:
     """Runs the command line; an error is one line on standard error."""
     try:
-        app()
+        app(prog_name="wirecopy")
     except (LeaseHeldError, NotFoundError) as error:
         _fail(error, 1)
     except WirecopyError as error:
@@ -74,7 +74,7 @@ def _fail(error: WirecopyError, status: int) -> None:
 @app.command()
 def run(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH...]", help="Folders or files; by default the configured sources.")
+        list[Path] | None, typer.Argument(metavar="PATH", help="Folders or files; by default the configured sources.")
     ] = None,
     *,
     wait: Wait = 0.0,
@@ -305,7 +305,7 @@ def add_source(path: Annotated[Path, typer.Argument(metavar="PATH", help="A fold
 @sources_app.command("check")
 def check_source(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH...]", help="Folders or files; by default the configured sources.")
+        list[Path] | None, typer.Argument(metavar="PATH", help="Folders or files; by default the configured sources.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -335,7 +335,10 @@ def check_source(
 
 @db_app.command("upgrade")
 def upgrade_schema() -> None:
-    """Bring the schema to the version of this program; a run does so by itself."""
+    """Bring the schema to the version of this program.
+
+    A run does so by itself.
+    """
     from db.engine import open_engine
     from db.migrate import upgrade
     from flows.settings import load_settings

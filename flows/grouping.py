@@ -142,7 +142,8 @@ def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], p
     inside = {edge: weight for edge, weight in edges.items() if edge[0] in reached}
     groups = clusters.copy_clusters(inside, loaded.articles)
     before = {k: g.copy_cluster_id for k, g in queries.groupings(conn, reached).items() if g.copy_cluster_id is not None}
-    ids = clusters.carry_ids(groups, before)
+    in_use = queries.cluster_articles(conn, {k for item in groups for k in item.members})
+    ids = clusters.carry_ids(groups, before, in_use)
     alone = reached - {k for item in groups for k in item.members}
     store.save_copy_clusters(conn, clusters=dict(zip(ids, groups, strict=True)), alone=alone)
     return reached
@@ -208,9 +209,9 @@ def _joins_none(
 
 
 def _leads(conn: Connection, ids: Collection[int]) -> Mapping[int, int]:
-    """A stand-in for the lead of each article's copy cluster: the cluster's id."""
+    """A stand-in for the lead of each article's copy cluster: its id, negative since a founder that left may be a node too."""
     homes = queries.groupings(conn, ids)
-    return {k: g.copy_cluster_id for k, g in homes.items() if g.copy_cluster_id is not None}
+    return {k: -1 - g.copy_cluster_id for k, g in homes.items() if g.copy_cluster_id is not None}
 
 
 # ---------------------------------------------------------------------- shares

@@ -7,7 +7,7 @@ saved in order, so that what is stored does not depend on who was faster.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,6 +67,7 @@ class Intake:
         self._origins = origins
         self._todo: list[tuple[Origin, FoundFile]] = []
         self._open_quarantine: set[tuple[str, str]] = set()
+        self._still_bad: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # a file can lie in several batches
         self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
         self._batches: Iterator[_Batch] | None = None
         self._done = 0
@@ -104,7 +105,8 @@ class Intake:
             store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=bad)
             for path in {path for key, path in self._open_quarantine if key == origin.key} - found.keys():
                 still = {item.uri for item in bad if item.path == path}
-                store.resolve_quarantine(conn, origin=origin.key, path=path, now=now, still_bad=still)
+                if still or not _is_hidden(path, bad):
+                    store.resolve_quarantine(conn, origin=origin.key, path=path, now=now, still_bad=still)
             store.touch_origin(conn, origin=origin.key, run_id=run.run_id, now=now)
 
     def next_batch(self) -> bool:
@@ -174,6 +176,8 @@ class Intake:
         run, now = self._run, utc_now()
         sketched = [item for item in prepared if not isinstance(item, BadDocument)]
         bad = [*batch.bad, *(item for item in prepared if isinstance(item, BadDocument))]
+        for item in bad:
+            self._still_bad[batch.origin, item.path].add(item.uri)
         with run.writing() as conn:
             saved = store.save_articles(
                 conn,
@@ -189,7 +193,7 @@ class Intake:
             for file in batch.files:
                 path = file.found.path
                 if (batch.origin, path) in self._open_quarantine:
-                    still = {item.uri for item in bad if item.path == path}
+                    still = self._still_bad[batch.origin, path]
                     store.resolve_quarantine(conn, origin=batch.origin, path=path, now=now, still_bad=still)
                 if file.whole and file.uris != {path}:
                     gone += store.mark_records_gone(

@@ -117,7 +117,9 @@ def load_settings(**given: object) -> Settings:
     """
     try:
         return Settings(**given)  # type: ignore[arg-type]
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise ParamsError(f"{SETTINGS_FILE} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ParamsError(f"{SETTINGS_FILE} is not valid TOML: {error}; correct it or remove it") from error
     except ValidationError as error:
         first = error.errors()[0]

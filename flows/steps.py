@@ -181,10 +181,14 @@ def _take_in_and_match(work: Work, call: CallStep) -> Summary:
 
 
 def _refresh(work: Work, call: CallStep) -> Summary:
-    run = work.run
+    run, wanted = work.run, stage_keys(work.run.params)
+    with run.writing() as conn:
+        if queries.state(conn).get("sketch_key", wanted["sketch_key"]) != wanted["sketch_key"]:
+            # Sketches of two kinds from here on: if this dies, no parameters fit until another refresh is through.
+            store.set_state(conn, dict.fromkeys(wanted, "refreshing"))
     call(clean_anew, work)
     with run.writing() as conn:
-        stored, wanted = queries.state(conn), stage_keys(run.params)
+        stored = queries.state(conn)
         if stored.get("match_key", wanted["match_key"]) != wanted["match_key"]:
             store.forget_matches(conn)
         elif stored.get("cluster_key", wanted["cluster_key"]) != wanted["cluster_key"]:

@@ -257,11 +257,12 @@ def stories_table(rows: Sequence[Mapping[str, Any]], *, narrow: bool = False) ->
 
 
 def story_head(row: Mapping[str, Any]) -> RenderableType:
-    """What a story is, in two lines."""
+    """What a story is, in three lines."""
     counts = [plural(row[f"{name}_count"], name) for name in ("article", "source", "passage")]
     first, last = moment(row["first_published_at"]), moment(row["last_published_at"])
-    times = f"{first} to {last} UTC" if first != last else f"{first} UTC" if first else "undated"
-    return Group(Text(headline(row), "bold"), Text(f"story {row['story_id']}: {', '.join(counts)}; {times}\n", "dim"))
+    times = f"published {first} to {last} UTC" if first != last else f"published {first} UTC" if first else "undated"
+    lines = (f"story {row['story_id']}: {', '.join(counts)}", f"{times}\n")
+    return Group(Text(headline(row), "bold"), *(Text(line, "dim") for line in lines))
 
 
 def members_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -176,7 +176,7 @@ def stories(
 # ------------------------------------------------------------------------- ids
 
 
-def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
+def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int], in_use: Iterable[int] = ()) -> list[int]:
     """An id for each group: an old one where it lives on, else the article_id of its founder.
 
     An id is the article_id of the article that founded the group. It goes to the
@@ -187,6 +187,7 @@ def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
     Args:
         groups: all groups that hold a member of the old groups.
         old_ids: the old id of each article that had one.
+        in_use: ids of other groups; one that lives on without its founder has the id of an article elsewhere.
     """
     claims: dict[int, Counter[int]] = defaultdict(Counter)  # old id -> group -> members brought
     for index, group in enumerate(groups):
@@ -198,7 +199,7 @@ def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int]) -> list[int]:
         heir = min(brought, key=lambda g: (old not in groups[g].members, -brought[g], groups[g].members))
         offers[heir].append((-brought[heir], old))
     kept = {index: min(found)[1] for index, found in offers.items()}
-    taken = set(kept.values()) | set(claims)
+    taken = {*kept.values(), *claims, *in_use}
     result = []
     for index, group in enumerate(groups):
         chosen = kept.get(index)
