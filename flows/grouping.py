@@ -80,10 +80,14 @@ def group(run: Run) -> int:
             return 0
         run.report("clustering", 0)
         loaded = _Loaded(conn)
-        touched, passages = _regroup_passages(conn, loaded, dirty, run.params)
+        links = _touched_links(loaded, dirty)
+        joined_none = _joins_none(conn, loaded, links, [], run.params)
+        passages = _regroup_passages(conn, loaded, links, run.params)
         moved = _regroup_copies(conn, loaded, dirty, run.params)
+        flipped = joined_none ^ _joins_none(conn, loaded, links, passages, run.params)
+        ends = {k for link in links if link.link_id in flipped for k in (link.left_article_id, link.right_article_id)}
         recounted = _in_wide_passages(conn, loaded, moved, passages, run.params)
-        changed = _regroup_stories(conn, loaded, {*dirty, *touched, *moved, *recounted}, passages, run)
+        changed = _regroup_stories(conn, loaded, {*dirty, *moved, *ends, *recounted}, passages, run)
         _save_shares(conn, loaded, dirty)
         store.mark_clustered(conn, dirty, run.params.cluster_key)
     log.info("%d articles clustered anew, %d stories made or changed", len(dirty), changed)
@@ -93,10 +97,8 @@ def group(run: Run) -> int:
 # -------------------------------------------------------------------- passages
 
 
-def _regroup_passages(
-    conn: Connection, loaded: _Loaded, dirty: Collection[int], params: MatchParams
-) -> tuple[set[int], list[Passage]]:
-    """New passages for all components that hold a link of a marked article; the articles they stand in."""
+def _touched_links(loaded: _Loaded, dirty: Collection[int]) -> list[Link]:
+    """All links of the overlap components that hold a link of a marked article."""
     marked = set(dirty)
     reached: set[int] = set()
     frontier: set[int] = marked
@@ -104,22 +106,26 @@ def _regroup_passages(
     while frontier:
         reached |= frontier
         loaded.load_links(frontier)
-        touched = _touched_links(list(loaded.links.values()), marked)
+        touched = _in_components_of(list(loaded.links.values()), marked)
         frontier = {k for link in touched for k in (link.left_article_id, link.right_article_id)} - reached
     loaded.load_articles(reached)
-    passages = form_passages(touched, loaded.articles, params)
-    store.replace_passages(conn, link_ids=[link.link_id for link in touched], passages=passages)
-    for passage in passages:
-        loaded.passage_of.update(dict.fromkeys(passage.link_ids, passage.passage_id))
-    return {o.article_id for passage in passages for o in passage.occurrences}, passages
+    return touched
 
 
-def _touched_links(links: Sequence[Link], marked: Collection[int]) -> list[Link]:
-    """The links in overlap components that hold a link of a marked article."""
+def _in_components_of(links: Sequence[Link], marked: Collection[int]) -> list[Link]:
     component = overlap_components(links)
     hit = np.array([x.left_article_id in marked or x.right_article_id in marked for x in links], bool)
     chosen = np.isin(component, component[hit])
     return [link for link, take in zip(links, chosen.tolist(), strict=True) if take]
+
+
+def _regroup_passages(conn: Connection, loaded: _Loaded, links: Sequence[Link], params: MatchParams) -> list[Passage]:
+    """New passages of whole overlap components, in the place of the old ones."""
+    passages = form_passages(links, loaded.articles, params)
+    store.replace_passages(conn, link_ids=[link.link_id for link in links], passages=passages)
+    for passage in passages:
+        loaded.passage_of.update(dict.fromkeys(passage.link_ids, passage.passage_id))
+    return passages
 
 
 # --------------------------------------------------------------- copy clusters
@@ -155,21 +161,26 @@ def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], p
 def _regroup_stories(conn: Connection, loaded: _Loaded, start: Collection[int], passages: Sequence[Passage], run: Run) -> int:
     reached: set[int] = set()
     frontier = set(start)
+    seen: set[int] = set()  # links
     edges: clusters.Edges = {}
     copies: dict[int, Group] = {}
     while frontier:
         reached |= frontier
         homes = queries.groupings(conn, frontier)
-        cluster_ids = {g.copy_cluster_id for g in homes.values() if g.copy_cluster_id is not None}
-        copies |= queries.cluster_groups(conn, cluster_ids)
-        kin = {k for item in copies.values() for k in item.members}
+        own = queries.cluster_groups(conn, {g.copy_cluster_id for g in homes.values() if g.copy_cluster_id is not None})
+        copies |= own
         story_ids = {g.story_id for g in homes.values() if g.story_id is not None}
+        kin = {k for item in own.values() for k in item.members}
         kin |= {k for members in queries.story_articles(conn, story_ids).values() for k in members}
-        loaded.load_links(frontier | kin)
-        own = _links_at(loaded, reached | kin)
-        loaded.load_articles({k for link in own for k in (link.left_article_id, link.right_article_id)} | reached | kin)
-        edges = clusters.story_edges(own, loaded.articles, _joins_none(conn, loaded, own, passages, run.params), run.params)
-        frontier = ({k for edge in edges for k in edge} | kin) - reached
+        near = frontier | kin
+        loaded.load_links(near)
+        fresh = [link for link in _links_at(loaded, near) if link.link_id not in seen]
+        seen.update(link.link_id for link in fresh)
+        loaded.load_articles({k for link in fresh for k in (link.left_article_id, link.right_article_id)} | near)
+        joins_none = _joins_none(conn, loaded, fresh, passages, run.params)
+        found = clusters.story_edges(fresh, loaded.articles, joins_none, run.params)
+        edges |= found
+        frontier = ({k for edge in found for k in edge} | kin) - reached
     groups = clusters.stories(reached, edges, list(copies.values()), loaded.articles)
     before = {k: g.story_id for k, g in queries.groupings(conn, reached).items() if g.story_id is not None}
     ids = clusters.carry_ids(groups, before)

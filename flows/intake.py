@@ -30,8 +30,11 @@ log = logging.getLogger(__name__)
 BATCH_BYTES = 16_000_000
 """A batch is closed at so much text even if it has few documents: it must fit memory many times over."""
 
-SMALL_BATCH = 64
-"""Documents up to which a whole intake is not worth starting processes: some 0.1 s of text, 2 s of pages."""
+SMALL_INTAKE = 1_000
+"""Texts up to which an intake is not worth starting processes: some 0.6 s of work."""
+
+PAGE_WEIGHT = 16
+"""Texts that take as long to clean as one HTML page."""
 
 
 class _FileRead(NamedTuple):
@@ -71,6 +74,7 @@ class Intake:
         self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
         self._batches: Iterator[_Batch] | None = None
         self._done = 0
+        self._weight = 0
 
     def scan(self) -> int:
         """Looks which files are new or changed, and which are gone; returns how many are to be read."""
@@ -128,7 +132,8 @@ class Intake:
         return True
 
     def _submit(self, batch: _Batch) -> Future[list[SketchedArticle | BadDocument]]:
-        small = len(self._todo) <= SMALL_BATCH and len(batch.documents) <= SMALL_BATCH
+        self._weight += sum(PAGE_WEIGHT if isinstance(d.content, bytes) else 1 for d in batch.documents)
+        small = self._weight <= SMALL_INTAKE
         executor = self._run.executor(small=small)
         return executor.submit(walk.prepare, batch.documents, batch.origin, self._run.params)
 
