@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from pipeline.errors import StoreError
+from pipeline.errors import MissingStoreError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,16 +54,25 @@ _CAUSES = (
 )
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, must_exist: bool = False) -> Engine:
     """An engine on an SQLite file or a PostgreSQL database that was reached once.
 
     SQLite: write-ahead log, waits for other writers, `BEGIN IMMEDIATE` for what
     `begin` opens. PostgreSQL: psycopg 3, session time zone UTC.
 
+    Args:
+        url: SQLAlchemy's.
+        must_exist: do not make an SQLite file that is not there.
+
     Raises:
         StoreError: the URL is wrong, or nothing answers behind it.
+        MissingStoreError: the file is not there and must be.
     """
     parsed = _parse(url)
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    if must_exist and file and file != ":memory:" and not file.startswith("file:") and not Path(file).exists():
+        message = f"there is no database {file} yet; `wirecopy run FOLDER` makes it"
+        raise MissingStoreError(message)
     try:
         engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
         with engine.connect() as conn:

@@ -64,6 +64,11 @@ def uris_of_path(conn: Connection, *, origin: str, path: str) -> set[str]:
     return set(conn.scalars(statement))
 
 
+def origin_roots(conn: Connection) -> dict[str, str]:
+    """Where each origin lay when it was last looked through."""
+    return dict(conn.execute(sa.select(schema.origin.c.origin, schema.origin.c.root)).tuples().all())
+
+
 def article_counts(conn: Connection, origin: str) -> dict[str, int]:
     """How many articles that are not gone come from each file of an origin."""
     table = schema.article

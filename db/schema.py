@@ -99,6 +99,7 @@ origin = Table(
     "origin",
     metadata,
     _key("origin", Text()),
+    _need("root", Text),  # where it lay when it was last looked through
     _need("last_seen_at", UtcTime()),
     _need("last_run_id", Integer),
 )

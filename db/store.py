@@ -141,9 +141,10 @@ def set_state(conn: Connection, values: Mapping[str, str]) -> None:
 # --- what was read ---------------------------------------------------------------------------------
 
 
-def touch_origin(conn: Connection, *, origin: str, run_id: int, now: dt.datetime) -> None:
-    """Notes that an origin was looked through."""
-    upsert_rows(conn, schema.origin, [{"origin": origin, "last_seen_at": now, "last_run_id": run_id}])
+def touch_origin(conn: Connection, *, origin: str, root: str, run_id: int, now: dt.datetime) -> None:
+    """Notes that an origin was looked through, and where it lies."""
+    row = {"origin": origin, "root": storable(root), "last_seen_at": now, "last_run_id": run_id}
+    upsert_rows(conn, schema.origin, [row])
 
 
 def save_file_states(conn: Connection, *, origin: str, states: Mapping[str, FileState]) -> None:

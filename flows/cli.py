@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import LeaseHeldError, StoreError, WirecopyError
+from pipeline.errors import LeaseHeldError, MissingStoreError, StoreError, WirecopyError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -271,8 +271,11 @@ def list_sources(*, as_json: AsJson = False) -> None:
 
     settings = load_settings()
     origins = [{"origin": o.key, "path": str(o.root)} for o in find_origins(settings.source_paths())]
-    with _database() as engine, _reading(engine) as conn:
-        outlets = queries.sources(conn)
+    try:
+        with _database() as engine, _reading(engine) as conn:
+            outlets = queries.sources(conn)
+    except MissingStoreError:  # nothing was taken in yet; what is configured can be listed all the same
+        outlets = []
     if as_json:
         _print_json({"configured": origins, "outlets": outlets})
         return
@@ -372,7 +375,7 @@ def _database() -> Any:
 
     @contextmanager
     def opened(settings: Settings) -> Iterator[Engine]:
-        engine = open_engine(settings.database_url)
+        engine = open_engine(settings.database_url, must_exist=True)
         try:
             check(engine)
             yield engine

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from db import queries, store
@@ -16,6 +17,7 @@ from db.rows import FileState
 from flows.run import utc_now
 from flows.sources import FoundFile, list_files, read_documents
 from pipeline import walk
+from pipeline.errors import SourceError
 from pipeline.records import BadDocument, RawDocument, SketchedArticle, hash63
 
 if TYPE_CHECKING:
@@ -77,12 +79,28 @@ class Intake:
         self._weight = 0
 
     def scan(self) -> int:
-        """Looks which files are new or changed, and which are gone; returns how many are to be read."""
+        """Looks which files are new or changed, and which are gone; returns how many are to be read.
+
+        Raises:
+            SourceError: a source has the key of another one that was taken in before and is still there.
+        """
+        self._refuse_namesakes()
         for origin in self._origins:
             with self._run.stage("scan"):
                 self._scan(origin)
         log.info("%d files to read in %d sources", len(self._todo), len(self._origins))
         return len(self._todo)
+
+    def _refuse_namesakes(self) -> None:
+        """One key for two folders, in two runs: each would take the other's articles for gone. A folder may move, though."""
+        with self._run.reading() as conn:
+            roots = queries.origin_roots(conn)
+        for origin in self._origins:
+            now, before = origin.root.resolve(), Path(roots.get(origin.key, origin.root.resolve()))
+            if before != now and before.exists():
+                message = f"the source {origin.key!r} was taken in from {before}, which is still there; this is {now}"
+                remedy = 'put name = "..." into the source.toml of one'
+                raise SourceError(f"{message}: {remedy}", place=str(origin.root))
 
     def _scan(self, origin: Origin) -> None:
         run = self._run
@@ -111,7 +129,8 @@ class Intake:
                 still = {item.uri for item in bad if item.path == path}
                 if still or not _is_hidden(path, bad):
                     store.resolve_quarantine(conn, origin=origin.key, path=path, now=now, still_bad=still)
-            store.touch_origin(conn, origin=origin.key, run_id=run.run_id, now=now)
+            root = str(origin.root.resolve())
+            store.touch_origin(conn, origin=origin.key, root=root, run_id=run.run_id, now=now)
 
     def next_batch(self) -> bool:
         """Saves the next batch in one transaction; False when there was none left."""

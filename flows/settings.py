@@ -124,5 +124,8 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            raise ParamsError(f"{SETTINGS_FILE} sets `{name}`, which is no setting; there are: {known}") from error
         where = f"{SETTINGS_FILE} or WIRECOPY_{name.upper()}"
         raise ParamsError(f"setting `{name}`: {first['msg']}; correct it in {where}") from error

@@ -37,14 +37,14 @@ _TABLE_SHIFT = np.uint64(64 - _TABLE_BITS)
 
 MASS_KEYS = 8
 """Two articles that share so many large buckets share a text of 25 words or more that is carried by many: a text
-of n words has some n / 4 minima. Below it is a stock phrase, and whatever else they share decides."""
+of n words has some n / 3 minima. Below it is a stock phrase, and whatever else they share decides."""
 
 MASS_LEADS = 0.25
 """Of the large buckets that two such articles share, the earlier must be among the earliest in this part. Where a tenth
 of the sentences is edited, the four earliest copies are so in nine of ten, the fifth in a third, the sixth in a twentieth."""
 
 MASS_OTHERS = 16
-"""Or they share so many other keys: some 60 words beside that text. A word edited alike in both gives 4."""
+"""Or they share so many other keys: some 50 words beside that text. A word edited alike in both gives 4."""
 
 PAIRS_AT_ONCE = 20_000
 """Pairs whose keys are laid side by side at once: 10 million numbers."""

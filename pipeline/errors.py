@@ -6,6 +6,7 @@ WirecopyError
 ├── ExtractionError    a document gives no text
 ├── ParamsError        a parameter or setting is out of range
 └── StoreError         the database cannot be reached, or does not fit
+    ├── MissingStoreError  there is none yet: run
     ├── StaleStoreError    it was made with other parameters: refresh
     └── LeaseHeldError     another run is writing
 
@@ -47,6 +48,10 @@ class ParamsError(WirecopyError):
 
 class StoreError(WirecopyError):
     """The database cannot be reached, or does not fit what is asked of it."""
+
+
+class MissingStoreError(StoreError):
+    """There is no database yet."""
 
 
 class StaleStoreError(StoreError):

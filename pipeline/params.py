@@ -43,8 +43,8 @@ class MatchParams:
     """
 
     seed: int = _count(1, 0, 2**32 - 1, "sketch", "seed of the permutations")
-    shingle_tokens: int = _count(6, 2, 32, "sketch", "tokens in a shingle of the sliding minima")
-    window_shingles: int = _count(7, 1, 64, "sketch", "shingles in a window of the sliding minima")
+    shingle_tokens: int = _count(8, 2, 32, "sketch", "tokens in a shingle of the sliding minima")
+    window_shingles: int = _count(5, 1, 64, "sketch", "shingles in a window of the sliding minima")
     unit_min_tokens: int = _count(8, 2, 100, "sketch", "shorter sentences are joined to the next one")
     unit_shingle_tokens: int = _count(2, 1, 8, "sketch", "tokens in a shingle of a unit's signature")
     bands: int = _count(6, 0, 64, "sketch", "bands of a unit's signature; 0: no signatures")

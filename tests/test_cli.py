@@ -256,9 +256,13 @@ def test_bad_sources_are_2(run: Command, home: Path) -> None:
     assert not (home / "wirecopy.db").exists()
 
 
-def test_a_database_without_tables_is_2(run: Command, home: Path) -> None:
-    for command in (("stories",), ("show", "1"), ("db", "check"), ("sources", "list")):
-        refused(run(*command, status=2), "no tables", "wirecopy db upgrade")
+def test_a_database_that_is_not_there_or_has_no_tables_is_2(run: Command, home: Path) -> None:
+    for command in (("stories",), ("show", "1"), ("db", "check")):
+        refused(run(*command, status=2), "no database wirecopy.db yet", "wirecopy run FOLDER")
+    assert not (home / "wirecopy.db").exists()
+    assert "No source is configured" in run("sources", "list").out
+    (home / "wirecopy.db").touch()
+    refused(run("stories", status=2), "no tables", "wirecopy db upgrade")
 
 
 def test_other_parameters_are_2_until_refreshed(run: Command, sample: Path) -> None:

@@ -70,7 +70,7 @@ def filled(conn):
     The passage stands in b behind 23 characters that were cut, with an emoji before it.
     """
     run_id = store.start_run(conn, now=NOW, params_key="p")
-    store.touch_origin(conn, origin="gazette", run_id=run_id, now=NOW)
+    store.touch_origin(conn, origin="gazette", root="/g", run_id=run_id, now=NOW)
     text = HEAD + "😀 " + make.TEXT
     items = [
         make.sketched("a.txt", title="Harbour opens", agency="NPA", published=make.published("2019-03-28")),
@@ -248,9 +248,9 @@ def test_removed_text_is_that_of_current_revisions(conn, filled):
 
 
 def test_source_overview(conn, filled):
-    store.touch_origin(conn, origin="gazette", run_id=2, now=LATER)
+    store.touch_origin(conn, origin="gazette", root="/g", run_id=2, now=LATER)
     store.mark_gone(conn, origin="gazette", run_id=2, now=LATER, paths=["a.txt"])
-    store.touch_origin(conn, origin="ruins", run_id=3, now=LATER)
+    store.touch_origin(conn, origin="ruins", root="/r", run_id=3, now=LATER)
     store.quarantine(conn, run_id=3, now=LATER, origin="ruins", bad=[make.bad(), make.bad("x.txt")])
     store.resolve_quarantine(conn, origin="ruins", path="x.txt", now=LATER)
     found = rows(conn, "source_overview")

@@ -176,7 +176,7 @@ Changes = dict[str, tuple[list[int], int, int | None] | None]
 Stop = tuple[int, str] | None
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, params=PARAMS, sizes=st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_runs_over_changing_files_make_what_one_run_makes(
     sqlite_template: Path, place: Path, steps: list[tuple[Changes, Stop]], params: dict[str, Any], sizes: tuple[int, int]

@@ -142,4 +142,3 @@ def test_without_a_server_prefect_is_not_loaded(environment: dict[str, str], tmp
     mine = environment | {"WIRECOPY_DATABASE_URL": sqlite_url(tmp_path / "plain.db"), "WIRECOPY_WORKERS": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=mine, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert not list(Path(environment["PREFECT_HOME"]).glob("*.toml"))

@@ -60,7 +60,7 @@ def test_a_prefect_server_is_known_by_prefects_own_name(monkeypatch: pytest.Monk
         ("workers = 0", "setting `workers`: .*WIRECOPY_WORKERS"),
         ('workers = "many"', "setting `workers`"),
         ("max_document_bytes = 1", "setting `max_document_bytes`"),
-        ("nonsense = 1", "setting `nonsense`"),
+        ("nonsense = 1", "sets `nonsense`, which is no setting"),
         ("match = 3", "setting `match`"),
     ],
 )

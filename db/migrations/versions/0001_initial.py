@@ -166,6 +166,7 @@ def upgrade() -> None:
     op.create_table(
         "origin",
         sa.Column("origin", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
         sa.Column("last_seen_at", UtcTime, nullable=False),
         sa.Column("last_run_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("origin", name=op.f("pk_origin")),
