@@ -187,6 +187,12 @@ def resolve_quarantine(conn: Connection, *, origin: str, path: str, now: dt.date
     conn.execute(sa.update(table).where(*of_file, *others).values(resolved_at=now))
 
 
+def forget_files(conn: Connection, *, origin: str, paths: Collection[str]) -> None:
+    """Has files read again when they can be read, even if they are as they were."""
+    files = schema.file_state
+    conn.execute(sa.delete(files).where(files.c.origin == origin, among(conn, files.c.path, paths)))
+
+
 def mark_gone(conn: Connection, *, origin: str, run_id: int, now: dt.datetime, paths: Collection[str]) -> int:
     """Notes that files are not there any more; returns how many articles are gone with them.
 
@@ -195,8 +201,7 @@ def mark_gone(conn: Connection, *, origin: str, run_id: int, now: dt.datetime, p
     """
     if not paths:
         return 0
-    files = schema.file_state
-    conn.execute(sa.delete(files).where(files.c.origin == origin, among(conn, files.c.path, paths)))
+    forget_files(conn, origin=origin, paths=paths)
     return _mark_gone(conn, run_id, now, schema.article.c.origin == origin, among(conn, schema.article.c.path, paths))
 
 
@@ -252,15 +257,21 @@ def save_articles(
     return Saved(len(new), len(changed), len(batch) - len(new) - len(changed))
 
 
-def confirm_articles(conn: Connection, *, run_id: int, now: dt.datetime, article_ids: Collection[int]) -> None:
-    """Notes that articles were read again and are as they are stored: gone ones are back, their quarantine is resolved."""
+def confirm_articles(conn: Connection, *, run_id: int, now: dt.datetime, article_ids: Collection[int]) -> int:
+    """Notes that articles were read again and are as they are stored: gone ones are back, their quarantine is resolved.
+
+    Returns:
+        how many are back.
+    """
     table, bad = schema.article, schema.bad_document
     gone = sa.select(table.c.article_id).where(among(conn, table.c.article_id, article_ids), table.c.gone_at.is_not(None))
-    _bring_back(conn, run_id, set(conn.scalars(gone)))
+    back = set(conn.scalars(gone))
+    _bring_back(conn, run_id, back)
     same = sa.exists().where(
         table.c.origin == bad.c.origin, table.c.uri == bad.c.uri, among(conn, table.c.article_id, article_ids)
     )
-    conn.execute(sa.update(bad).where(bad.c.resolved_at.is_(None), same).values(resolved_at=now))
+    conn.execute(sa.update(bad).where(bad.c.resolved_at.is_(None), bad.c.stage == "extract", same).values(resolved_at=now))
+    return len(back)
 
 
 class _Item(NamedTuple):
@@ -459,7 +470,8 @@ def _resolve(conn: Connection, now: dt.datetime, items: Iterable[_Item]) -> None
         uris[item.sketched.article.origin].append(item.sketched.article.uri)
     table = schema.bad_document
     for origin, chosen in uris.items():
-        of_origin = (table.c.origin == origin, table.c.resolved_at.is_(None))
+        # Whole files and broken lines are resolved when the file was read to its end: a line's number can be a record's id.
+        of_origin = (table.c.origin == origin, table.c.resolved_at.is_(None), table.c.stage == "extract")
         conn.execute(sa.update(table).where(*of_origin, among(conn, table.c.uri, chosen)).values(resolved_at=now))
 
 

@@ -125,6 +125,7 @@ class Intake:
         with run.writing() as conn:
             run.counts["gone"] += store.mark_gone(conn, origin=origin.key, run_id=run.run_id, now=now, paths=gone)
             store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=bad)
+            store.forget_files(conn, origin=origin.key, paths=known.keys() & {item.path for item in bad})
             for path in {path for key, path in self._open_quarantine if key == origin.key} - found.keys():
                 still = {item.uri for item in bad if item.path == path}
                 if still or not _is_hidden(path, bad):
@@ -211,7 +212,7 @@ class Intake:
                 text_key=walk.text_key(),
                 sketch_key=run.params.sketch_key,
             )
-            store.confirm_articles(conn, run_id=run.run_id, now=now, article_ids=batch.known)
+            back = store.confirm_articles(conn, run_id=run.run_id, now=now, article_ids=batch.known)
             store.quarantine(conn, run_id=run.run_id, now=now, origin=batch.origin, bad=bad)
             gone = 0
             for file in batch.files:
@@ -230,6 +231,7 @@ class Intake:
             changed=saved.changed,
             unchanged=saved.unchanged + len(batch.known),
             gone=gone,
+            back=back,
             quarantined=len(bad),
         )
 

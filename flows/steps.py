@@ -59,7 +59,8 @@ class Summary:
 
     Attributes:
         run_id: its row in the run log.
-        new, changed, unchanged, gone: articles; quarantined: documents that could not be read.
+        new, changed, unchanged, gone: articles; back: those of the unchanged that had been gone.
+        quarantined: documents that could not be read.
         pairs, links: compared and found; capped: buckets too large to propose all their pairs.
         stories_changed: made or changed.
         totals: how many articles, stories, copy clusters, passages and links are stored now.
@@ -71,6 +72,7 @@ class Summary:
     changed: int
     unchanged: int
     gone: int
+    back: int
     quarantined: int
     pairs: int
     links: int
@@ -82,7 +84,7 @@ class Summary:
     @property
     def nothing_changed(self) -> bool:
         """Nothing was new, changed or gone."""
-        return not (self.new or self.changed or self.gone or self.links or self.stories_changed)
+        return not (self.new or self.changed or self.gone or self.back or self.links or self.stories_changed)
 
 
 # ------------------------------------------------------------------- the steps
@@ -204,9 +206,8 @@ def _match(work: Work, call: CallStep) -> Summary:
     run = work.run
     with run.reading() as conn:
         totals = queries.totals(conn)
-    counts = {
-        name: run.counts[name] for name in ("new", "changed", "unchanged", "gone", "quarantined", "pairs", "links", "capped")
-    }
+    names = ("new", "changed", "unchanged", "gone", "back", "quarantined", "pairs", "links", "capped")
+    counts = {name: run.counts[name] for name in names}
     return Summary(run.run_id, **counts, stories_changed=stories_changed, totals=totals, seconds=dict(run.seconds))
 
 

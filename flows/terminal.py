@@ -147,6 +147,8 @@ def summary_lines(summary: Summary) -> list[str]:
         lines = [f"Nothing new: {plural(summary.unchanged, 'article')} unchanged, nothing stored."]
     else:
         counts = [f"{getattr(summary, name):,} {name}" for name in ("new", "changed", "unchanged", "gone")]
+        if summary.back:
+            counts.append(f"{summary.back:,} back again")
         lines = [
             f"Articles: {', '.join(counts)}. Compared {plural(summary.pairs, 'pair')}, found {plural(summary.links, 'link')}."
         ]

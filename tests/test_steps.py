@@ -28,6 +28,7 @@ from flows import steps
 from flows.settings import Settings
 from flows.steps import run_sources
 from pipeline import walk
+from pipeline.errors import SourceError
 from pipeline.records import RawDocument
 
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
@@ -221,3 +222,15 @@ def test_progress_is_told(url: str) -> None:
     settings: Settings = make_settings(url)
     run_sources(settings, [SEEDS], progress=lambda *what: told.append(what))
     assert {stage for stage, _, _ in told} >= {"taking in", "matching"}
+
+
+def test_a_source_that_takes_the_name_of_another_is_refused_until_that_has_moved(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'w.db'}", workers=1)
+    for parent in ("one", "other"):
+        (tmp_path / parent / "texts").mkdir(parents=True)
+        (tmp_path / parent / "texts" / "a.txt").write_text("The ferry left the harbour at noon and came back at three.", "utf-8")
+    run_sources(settings, [tmp_path / "one" / "texts"])
+    with pytest.raises(SourceError, match="which is still there"):
+        run_sources(settings, [tmp_path / "other" / "texts"])
+    (tmp_path / "one" / "texts").rename(tmp_path / "gone")
+    assert run_sources(settings, [tmp_path / "other" / "texts"]).unchanged == 1
