@@ -26,8 +26,7 @@ def among(conn: Connection, column: sa.ColumnElement[Any], values: Iterable[int]
     if conn.dialect.name == "sqlite":
         listed = sa.func.json_each(json.dumps(chosen)).table_valued("value")
         return column.in_(sa.select(listed.c.value))
-    kind: sa.types.TypeEngine[Any] = sa.Text() if chosen and isinstance(chosen[0], str) else sa.BigInteger()
-    return column == sa.any_(sa.bindparam(None, chosen, type_=postgresql.ARRAY(kind)))
+    return column == sa.any_(sa.bindparam(None, chosen, type_=postgresql.ARRAY(column.type)))
 
 
 def insert_rows(conn: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -379,7 +379,7 @@ def test_a_record_that_its_file_no_longer_holds_is_gone(conn):
 
 
 def test_the_quarantine_counts_attempts_and_is_resolved(conn):
-    store.quarantine(conn, run_id=1, now=NOW, origin="gazette", bad=[make.bad(), make.bad("x.txt", stage="decode")])
+    store.quarantine(conn, run_id=1, now=NOW, origin="gazette", bad=[make.bad(), make.bad("x.txt", stage="extract")])
     store.quarantine(conn, run_id=2, now=LATER, origin="gazette", bad=[make.bad(message="still\0bad")])
     rows = queries.quarantined(conn)
     assert [(row["uri"], row["attempts"], row["run_id"]) for row in rows] == [("broken.jsonl#3", 2, 2), ("x.txt", 1, 1)]

@@ -56,8 +56,8 @@ def test_equal_parameters_have_equal_keys_of_their_own() -> None:
 
 def test_the_defaults_are_those_of_the_data_model() -> None:
     stated = {
-        "shingle_tokens": 6,
-        "window_shingles": 7,
+        "shingle_tokens": 8,
+        "window_shingles": 5,
         "bucket_articles": 50,
         "bucket_leaders": 4,
         "verbatim_tokens": 12,

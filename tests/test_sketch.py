@@ -107,7 +107,7 @@ def test_sliding_minima_are_the_least_shingle_of_each_window(batch: list[list[in
 
 
 def test_an_article_of_one_shingle_has_one_key_and_a_shorter_one_none() -> None:
-    assert [len(keys) for keys in keys_of([[], [1] * 5, [1] * 6, list(range(11)), list(range(12))], MINIMA_ONLY)][:4] == [
+    assert [len(keys) for keys in keys_of([[], [1] * 7, [1] * 8, list(range(11)), list(range(12))], MINIMA_ONLY)][:4] == [
         0,
         0,
         1,
