@@ -97,7 +97,11 @@ VIEWS = (
         "passage_count int, updated_at time, last_run_id int, lead_article_id id",
         """
         SELECT s.story_id,
-            (SELECT coalesce(r.title, {headline})
+            (SELECT coalesce(r.title,
+                    (SELECT t.title FROM article m JOIN revision t ON t.revision_id = m.revision_id
+                        WHERE m.story_id = s.story_id AND t.title IS NOT NULL
+                        ORDER BY t.published_end IS NULL, t.published_end, m.article_id LIMIT 1),
+                    {headline})
                 FROM {current} WHERE a.article_id = s.lead_article_id),
             min(r.published_start), max(r.published_start), count(*), count(DISTINCT a.source),
             (SELECT count(*) FROM (
