@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from pipeline.errors import MissingStoreError, StoreError
+from pipeline.errors import BusyStoreError, MissingStoreError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,9 @@ CONNECT_SECONDS = 10
 _URL_HELP = "use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 # What a driver says, what it means, what to do. The first that is found counts.
+_LOCKED = "database is locked"
 _CAUSES = (
-    ("database is locked", f"another program has been writing to it for {BUSY_SECONDS} s; wait for it or stop it"),
+    (_LOCKED, f"another program has been writing to it for {BUSY_SECONDS} s; wait for it or stop it"),
     ("readonly database", "it may not be written; check the permissions of the file and of its directory"),
     ("unable to open database file", "the file cannot be opened; check that its directory exists and may be written"),
     ("file is not a database", "the file is not an SQLite database; choose another file"),
@@ -189,7 +190,8 @@ def _wrapped(error: SQLAlchemyError, url: URL) -> StoreError:
     said = " ".join(str(cause).split())
     for sign, meaning in _CAUSES:
         if sign in said or sign == type(cause).__name__:
-            return StoreError(f"cannot use the database {place}: {meaning} ({_short(said)})")
+            kind = BusyStoreError if sign == _LOCKED else StoreError
+            return kind(f"cannot use the database {place}: {meaning} ({_short(said)})")
     return StoreError(f"cannot use the database {place}: {type(cause).__name__}: {_short(said)}; see docs/operations.md")
 
 

@@ -7,13 +7,14 @@ settings, sources or the database.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import LeaseHeldError, MissingStoreError, StoreError, WirecopyError
+from pipeline.errors import BusyStoreError, LeaseHeldError, MissingStoreError, StoreError, WirecopyError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -53,12 +54,18 @@ class NotFoundError(WirecopyError):
 
 def main() -> None:
     """Runs the command line; an error is one line on standard error."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app(prog_name="wirecopy")
-    except (LeaseHeldError, NotFoundError) as error:
+    except (LeaseHeldError, BusyStoreError, NotFoundError) as error:
         _fail(error, 1)
     except WirecopyError as error:
         _fail(error, 2)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: what is half done is rolled back, the lease given back, the workers stopped."""
+    raise SystemExit(143)
 
 
 def _fail(error: WirecopyError, status: int) -> None:

@@ -6,6 +6,9 @@ Workers import the pipeline only, neither Prefect nor SQLAlchemy.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +31,19 @@ class InlineExecutor(Executor):
         return future
 
 
+def _live_with_parent() -> None:
+    """Ends this worker when the process that asked for it is gone, and leaves Ctrl-C to that process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
 def open_executor(workers: int) -> Executor:
     """An executor of that many processes; of one, this process.
 
@@ -38,4 +54,4 @@ def open_executor(workers: int) -> Executor:
         return InlineExecutor()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pipeline.walk"])
-    return ProcessPoolExecutor(workers, mp_context=context)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_live_with_parent)

@@ -67,14 +67,16 @@ class _Batch:
 class Intake:
     """The intake of one run; `scan`, then `next_batch` until it says that nothing is left."""
 
-    def __init__(self, run: Run, origins: Sequence[Origin]) -> None:
+    def __init__(self, run: Run, origins: Sequence[Origin], paths: Sequence[Path] = ()) -> None:
         self._run = run
         self._origins = origins
+        self._folders = {path.resolve() for path in paths if path.is_dir()}
         self._todo: list[tuple[Origin, FoundFile]] = []
         self._open_quarantine: set[tuple[str, str]] = set()
         self._still_bad: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # a file can lie in several batches
         self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
         self._batches: Iterator[_Batch] | None = None
+        self._seen_any = False
         self._done = 0
         self._weight = 0
 
@@ -88,6 +90,10 @@ class Intake:
         for origin in self._origins:
             with self._run.stage("scan"):
                 self._scan(origin)
+        self._leave_vanished()
+        if not self._todo and not self._seen_any:
+            places = ", ".join(str(origin.root) for origin in self._origins)
+            raise SourceError(f"{places}: nothing to read; put .txt, .html or .jsonl files into it", place=places)
         log.info("%d files to read in %d sources", len(self._todo), len(self._origins))
         return len(self._todo)
 
@@ -102,18 +108,32 @@ class Intake:
                 remedy = 'put name = "..." into the source.toml of one'
                 raise SourceError(f"{message}: {remedy}", place=str(origin.root))
 
+    def _leave_vanished(self) -> None:
+        """Sources that lay below a folder of this run and are not there any more: their articles are gone."""
+        run, keys = self._run, {origin.key for origin in self._origins}
+        with run.reading() as conn:
+            roots = {key: Path(root) for key, root in queries.origin_roots(conn).items() if key not in keys}
+            gone = [key for key, root in roots.items() if not root.exists() and not self._folders.isdisjoint(root.parents)]
+            paths = {key: queries.file_states(conn, key).keys() | queries.article_counts(conn, key).keys() for key in gone}
+        for key in gone:
+            with run.writing() as conn:
+                lost = store.mark_gone(conn, origin=key, run_id=run.run_id, now=utc_now(), paths=paths[key])
+            run.counts["gone"] += lost
+
     def _scan(self, origin: Origin) -> None:
         run = self._run
         with run.reading() as conn:
             known = queries.file_states(conn, origin.key)
             counts = queries.article_counts(conn, origin.key)
             self._open_quarantine |= {(origin.key, path) for path in queries.open_quarantine(conn, origin.key)}
-        found, bad = {}, []
+        found: dict[str, FoundFile] = {}
+        bad = []
         for item in list_files(origin):
             if isinstance(item, BadDocument):
                 bad.append(item)
             else:
                 found[item.path] = item
+        self._seen_any |= bool(found or bad or known or counts)
         for path, item in found.items():
             if known.get(path) == _state(item):
                 run.counts["unchanged"] += counts.get(path, 0)

@@ -22,7 +22,7 @@ from db.engine import begin, open_engine, reading
 from db.migrate import upgrade
 from db.rows import RunCounts
 from flows.execution import InlineExecutor, open_executor
-from pipeline.errors import LeaseHeldError, StoreError
+from pipeline.errors import BusyStoreError, LeaseHeldError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ class Run:
                         seconds=LEASE_SECONDS,
                         process_gone=_process_gone,
                     )
-            except LeaseHeldError:
+            except (LeaseHeldError, BusyStoreError):  # busy: it is in the middle of a long transaction
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))

@@ -101,6 +101,10 @@ def find_origins(paths: Sequence[Path]) -> list[Origin]:
         if other is not origin:
             both = f"two sources are called {origin.key!r}: {other.root} and {origin.root}"
             raise SourceError(f'{both}; put name = "..." into the {SETTINGS_FILE} of one', place=str(origin.root))
+    for root, origin in origins.items():
+        if outer := next((origins[above] for above in root.parents if above in origins), None):
+            message = f"{origin.root} lies in {outer.root}: its files would be taken in twice; name one of the two"
+            raise SourceError(message, place=str(origin.root))
     return list(origins.values())
 
 
@@ -157,9 +161,7 @@ def _origins_at(path: Path) -> list[Origin]:
     ancestors = {path.resolve(), *path.resolve().parents}
     children = [path / name for name in names if not name.startswith(".") and (path / name).is_dir()]
     children = [child for child in children if child.resolve() not in ancestors]
-    if not children:
-        raise SourceError(f"{path}: nothing to read; put .txt, .html or .jsonl files into it", place=str(path))
-    return [_folder(child) for child in children]
+    return [_folder(child) for child in children] if children else [_folder(path)]
 
 
 def _folder(path: Path) -> Origin:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from flows.linking import Linking
 from flows.run import Run, stage_keys
 from flows.sources import find_origins
 from pipeline import walk
+from pipeline.errors import WorkerError
 from pipeline.records import BadDocument, RawDocument
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ def directly(step: Callable[..., Result], /, *args: Any) -> Result:
 class Work:
     """What the steps of one run hand to each other."""
 
-    def __init__(self, run: Run, origins: Sequence[Origin] = ()) -> None:
+    def __init__(self, run: Run, origins: Sequence[Origin] = (), paths: Sequence[Path] = ()) -> None:
         self.run = run
-        self.intake = Intake(run, origins)
+        self.intake = Intake(run, origins, paths)
         self.linking = Linking(run)
 
 
@@ -140,7 +142,7 @@ def run_sources(
     run = Run(settings, progress=progress)
     try:
         run.begin_run(wait_seconds=wait_seconds)
-        return _guarded(run, lambda: _take_in_and_match(Work(run, origins), call))
+        return _guarded(run, lambda: _take_in_and_match(Work(run, origins, paths), call))
     finally:
         run.close()
 
@@ -165,6 +167,10 @@ def _guarded(run: Run, steps: Callable[[], Summary]) -> Summary:
     """Runs the steps and closes the run log, whichever way they end."""
     try:
         summary = steps()
+    except BrokenProcessPool as error:
+        run.finish("failed")
+        message = "a worker process died, most likely for want of memory; set workers = 1 or give it more, and run again"
+        raise WorkerError(f"{message}: the next run goes on where this one stopped") from error
     except BaseException:
         try:
             run.finish("failed")

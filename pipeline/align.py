@@ -41,6 +41,9 @@ MAX_REPEATS = 32
 """A gram that stands more often in an article seeds nothing there: else a text of one word repeated
 n times would have n * n matches. Its neighbours still seed; what is lost is text that repeats itself."""
 
+BLOCKS_AT_ONCE = 50_000
+"""Blocks whose possible predecessors are laid out at once; long texts have hundreds of thousands."""
+
 INSIDE = 0.8
 """Share of both sides that makes an alignment part of a larger one of the same pair."""
 
@@ -166,29 +169,22 @@ def _drop_repeats(which: NDArray[np.int64], *columns: NDArray[np.int64]) -> tupl
 
 def _chain(blocks: _Blocks, params: MatchParams) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """For each block the best score of a chain that ends with it, and its predecessor there (-1: none)."""
-    earlier, later, price = _steps(blocks, params)
-    score = blocks.length.astype(np.float64)
-    before = np.full(len(score), -1, np.int64)
-    if not len(later):
-        return score, before
-    firsts = np.flatnonzero(np.diff(later, prepend=-1))
-    heads = later[firsts]
-    sizes = np.diff(firsts, append=len(later))
-    while True:  # as many rounds as the longest chain has blocks
+    score: list[float] = blocks.length.tolist()
+    before = [-1] * len(score)
+    gained = [0.0] * len(score)
+    # Blocks are sorted by their end and a step leads to a later end, so every score is final when it is
+    # asked for: one pass, however long the chains. Of equal predecessors the first is taken.
+    for earlier, later, price in _steps(blocks, params):
         gain = score[earlier] - price
-        best = np.maximum.reduceat(gain, firsts)
-        better = blocks.length[heads] + np.maximum(best, 0)
-        if (better == score[heads]).all():
-            break
-        score[heads] = better
-    is_best = (gain == np.repeat(best, sizes)) & (gain > 0)
-    chosen = np.flatnonzero(is_best)[::-1]  # reversed, so that the first of equals is written last
-    before[later[chosen]] = earlier[chosen]
-    return score, before
+        if gain > gained[later]:
+            score[later] += gain - gained[later]
+            gained[later] = gain
+            before[later] = earlier
+    return np.array(score, np.float64), np.array(before, np.int64)
 
 
-def _steps(blocks: _Blocks, params: MatchParams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """All admissible steps from a block to a later one, sorted by the later, with their price."""
+def _steps(blocks: _Blocks, params: MatchParams) -> Iterator[tuple[int, int, float]]:
+    """All admissible steps from a block to a later one with their price, in order of the later."""
     ends = blocks.left + blocks.length
     widest = max(params.gap_tokens, params.long_gap_tokens)
     scale = int(ends.max()) + widest + GRAM + 1
@@ -196,19 +192,28 @@ def _steps(blocks: _Blocks, params: MatchParams) -> tuple[NDArray[np.int64], NDA
     low = np.searchsorted(code, blocks.pair * scale + np.maximum(blocks.left - widest, 0), "left")
     high = np.searchsorted(code, blocks.pair * scale + blocks.left + MAX_OVERLAP, "right")
     count = np.maximum(high - low, 0)
-    later = np.repeat(np.arange(len(code)), count)
-    earlier = np.arange(len(later)) + np.repeat(low - (np.cumsum(count) - count), count)
-    gap_left = blocks.left[later] - ends[earlier]
-    gap_right = blocks.right[later] - blocks.right[earlier] - blocks.length[earlier]
+    for at in range(0, len(count), BLOCKS_AT_ONCE):
+        some = slice(at, at + BLOCKS_AT_ONCE)
+        later = np.repeat(np.arange(len(code))[some], count[some])
+        earlier = np.arange(len(later)) + np.repeat(low[some] - (np.cumsum(count[some]) - count[some]), count[some])
+        step, price = _prices(blocks, earlier, later, params)
+        yield from zip(earlier[step].tolist(), later[step].tolist(), price[step].tolist(), strict=True)
+
+
+def _prices(
+    blocks: _Blocks, earlier: NDArray[np.int64], later: NDArray[np.int64], params: MatchParams
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which steps are admissible, and what each costs."""
+    one, other = blocks.length[earlier], blocks.length[later]
+    gap_left = blocks.left[later] - blocks.left[earlier] - one
+    gap_right = blocks.right[later] - blocks.right[earlier] - one
     wide = np.maximum(gap_left, gap_right)
     mean = (np.maximum(gap_left, 0) + np.maximum(gap_right, 0)) / 2
-    one, other = blocks.length[earlier], blocks.length[later]
     near = (wide <= params.gap_tokens) & (mean <= one + other)
     long = (wide <= params.long_gap_tokens) & (one >= params.verbatim_tokens) & (other >= params.verbatim_tokens)
     overlap = np.maximum(0, -np.minimum(gap_left, gap_right))
-    step = (near | long) & (overlap <= MAX_OVERLAP)
-    price = GAP_COST * mean + overlap
-    return earlier[step], later[step], price[step]
+    price: NDArray[np.float64] = GAP_COST * mean + overlap
+    return (near | long) & (overlap <= MAX_OVERLAP), price
 
 
 def _promising(pair: NDArray[np.int64], score: NDArray[np.float64], least: float) -> Iterator[tuple[int, int, int]]:

@@ -5,8 +5,10 @@ WirecopyError
 │   └── RecordError    one record of a file cannot be read; the others can
 ├── ExtractionError    a document gives no text
 ├── ParamsError        a parameter or setting is out of range
+├── WorkerError        a process that does the work has died
 └── StoreError         the database cannot be reached, or does not fit
     ├── MissingStoreError  there is none yet: run
+    ├── BusyStoreError     another program holds it for too long
     ├── StaleStoreError    it was made with other parameters: refresh
     └── LeaseHeldError     another run is writing
 
@@ -46,12 +48,20 @@ class ParamsError(WirecopyError):
     """A parameter or setting is out of its range."""
 
 
+class WorkerError(WirecopyError):
+    """A process that does the work has died."""
+
+
 class StoreError(WirecopyError):
     """The database cannot be reached, or does not fit what is asked of it."""
 
 
 class MissingStoreError(StoreError):
     """There is no database yet."""
+
+
+class BusyStoreError(StoreError):
+    """Another program holds the database for too long."""
 
 
 class StaleStoreError(StoreError):

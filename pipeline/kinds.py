@@ -164,5 +164,5 @@ def _with_reason(pair: Pair, links: Sequence[Link], shorter: int) -> Pair:
         own = f"{pair.wire_tokens} of them outside quotation marks ({share} % of the shorter article)"
         reason = f"They share {passages} of {words} words, {own}."
     else:
-        reason = f"They share {passages} of {words} words, all of them words of a third person in quotation marks."
+        reason = f"They share {passages} of {words} words, which at least one of them has mostly in quotation marks."
     return replace(pair, why=reason)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 MAX_PAGE_DATE = "2100-01-01"
 """Latest date that is believed of a page. Pinned, so that the same page gives the same date on any day."""
 
+MAX_SOURCE_CHARS = 500
+"""A longer name of an outlet is something else, and no index of a database takes it."""
+
 PAIRS_AT_ONCE = 20_000
 """Pairs aligned in one go: some 300,000 blocks, 50 MB of arrays."""
 
@@ -72,9 +75,11 @@ def prepare(documents: Sequence[RawDocument], origin: str, params: MatchParams) 
 def _to_article(document: RawDocument, origin: str) -> Article | BadDocument:
     try:
         article = extract.extract(document, origin=origin, max_date=MAX_PAGE_DATE)
-    except ExtractionError as error:
+        if len(article.source) > MAX_SOURCE_CHARS:
+            raise ExtractionError(f"the outlet's name has {len(article.source):,} characters, over {MAX_SOURCE_CHARS}")  # noqa: TRY301
+        return boilerplate.clean(article, timezone=document.given.get("timezone"))
+    except Exception as error:  # whatever a document does to an extractor or a rule, it must not end the run
         return BadDocument(document.uri, document.path, "extract", type(error).__name__, str(error))
-    return boilerplate.clean(article, timezone=document.given.get("timezone"))
 
 
 def _sketched(article: Article, sketch: Sketch, document: RawDocument) -> SketchedArticle:

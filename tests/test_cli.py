@@ -245,15 +245,19 @@ def test_bad_settings_and_databases_are_2(
 def test_bad_sources_are_2(run: Command, home: Path) -> None:
     refused(run("run", status=2), "no source", "wirecopy sources add FOLDER")
     refused(run("run", "nowhere", status=2), "nowhere", "check the path")
-    (home / "empty").mkdir()
-    refused(run("run", "empty", status=2), "nothing to read")
     for name in ("one", "two"):
         (home / name).mkdir()
         (home / name / "source.toml").write_text('name = "Same"', "utf-8")
     refused(run("run", "one", "two", status=2), "'Same'", "one", "two", "source.toml")
     (home / "one" / "source.toml").write_text('nme = "Other"', "utf-8")
     refused(run("run", "one", "two", status=2), "nme", "name, language, timezone")
+    (home / "one" / "part").mkdir()
+    (home / "one" / "source.toml").unlink()
+    (home / "one" / "a.txt").write_text("A text.", "utf-8")
+    refused(run("run", "one", "one/part", status=2), "taken in twice")
     assert not (home / "wirecopy.db").exists()
+    (home / "empty").mkdir()
+    refused(run("run", "empty", status=2), "nothing to read")
 
 
 def test_a_database_that_is_not_there_or_has_no_tables_is_2(run: Command, home: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SourceError
 from pipeline.formats import SourceWarning, format_of, read
+from pipeline.formats.decode import decode
 from pipeline.records import BadDocument, RawDocument
 
 LIMIT = 10_000
@@ -209,3 +210,89 @@ def test_never_raises_on_arbitrary_bytes(content, path, limit):
             assert document.uri.startswith(path)
             if isinstance(document, RawDocument) and isinstance(document.content, str):
                 document.content.encode()
+
+
+OLD_TEXTS = {
+    "en": (
+        "The minister’s plan – first set out in the café beside the river – was called “naïve” by c"
+        "ritics. The mayor said that he had £20 left… and that the façade wouldn’t be repaired befo"
+        "re May."
+    ),
+    "fr": (
+        "Le président n’a pas répondu aux questions des députés ; « il a déjà tout dit », assure so"
+        "n équipe. Les élèves étaient très nombreux dans la rue, où une fenêtre est restée ouverte "
+        "pour l’été."
+    ),
+    "de": (
+        "Die Bürgermeisterin erklärte, dass die Brücke für größere Züge nicht geöffnet wird. „Wir m"
+        "üssen das prüfen“, sagte sie, und die Gäste hörten mit Überraschung zu."
+    ),
+    "es": (
+        "El señor Núñez dijo que la decisión llegará mañana. ¿Habrá más dinero para los pueblos? “T"
+        "odavía no”, contestó la alcaldesa, que pidió una reunión con los vecinos del barrio."
+    ),
+    "pl": (
+        "Burmistrz zapowiedział, że most zostanie zamknięty na początku października. Mieszkańcy są"
+        " źli, ponieważ objazd będzie dłuższy, a gmina wciąż nie ogłosiła, kto zapłaci za remont. P"
+        "óźną jesienią ruszą też prace przy szkole, gdzie cieknie dach i pękają ściany."
+    ),
+    "tr": (
+        "Belediye başkanı köprünün ekim ayının sonuna kadar kapalı kalacağını açıkladı. Mahalle sak"
+        "inleri kızgın, çünkü yol çok uzun ve onarım ücretini kimin ödeyeceği hâlâ bilinmiyor. İlçe"
+        "de ayrıca okulun çatısı da değişecek."
+    ),
+    "ru": (
+        "Мэр города сообщил, что мост закроют до конца октября. Жители недовольны: объезд слишком д"
+        "линный, а кто оплатит ремонт, до сих пор неизвестно. Осенью начнутся работы и в школе, где"
+        " протекает крыша."
+    ),
+    "ja": (
+        "市長は十月末まで橋を閉鎖すると発表した。住民は、迂回路が長すぎると不満を述べてい"
+        "る。修理の費用を誰が払うのかは、まだ決まっていない。学校の屋根の工事も秋に始まる"
+        "予定だ。"
+    ),
+    "zh": (
+        "市长宣布，这座桥将关闭到十月底。居民们很不满，因为绕行的路太长，而修理的费用由谁"
+        "来付，到现在还没有说明。学校屋顶的工程也将在秋天开始。"
+    ),
+    "zt": ("市長宣布，這座橋將關閉到十月底。居民們很不滿，因為繞行的路太長，而修理的費用由誰來付，到現在還沒有說明。"),
+    "ko": (
+        "시장은 다리를 시월 말까지 닫는다고 발표했다. 주민들은 돌아가는 길이 너"
+        "무 길다고 불만을 말했다. 수리비를 누가 낼지는 아직 정해지지 않았다."
+    ),
+}
+OLD_ENCODINGS = [
+    ("en", "cp1252"),
+    ("fr", "cp1252"),
+    ("de", "cp1252"),
+    ("es", "cp1252"),
+    ("pl", "cp1250"),
+    ("pl", "iso8859_2"),
+    ("tr", "cp1254"),
+    ("ru", "cp1251"),
+    ("ru", "koi8_r"),
+    ("ja", "cp932"),
+    ("ja", "euc_jp"),
+    ("zh", "gb18030"),
+    ("zt", "big5"),
+    ("ko", "cp949"),
+]
+
+
+@pytest.mark.parametrize(("language", "encoding"), OLD_ENCODINGS)
+@pytest.mark.parametrize("repeats", [1, 400])
+def test_text_in_an_old_encoding_is_read_as_it_was_written(language: str, encoding: str, repeats: int) -> None:
+    text = (OLD_TEXTS[language] + "\n") * repeats
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850", "iso8859_2", "cp1252", "cp1250"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es", "pl", "tr"])
+def test_text_in_an_encoding_that_cannot_be_told_is_refused_or_right(language: str, encoding: str) -> None:
+    content = OLD_TEXTS[language].encode(encoding, "ignore")
+    try:
+        text = decode(content)
+    except SourceError as error:
+        assert error.stage == "decode"  # noqa: PT017
+    else:
+        assert text == content.decode(encoding)

@@ -103,9 +103,20 @@ def test_bad_settings(folder, settings, words):
 
 
 def test_unusable_paths(folder, tmp_path):
-    for path in (tmp_path / "nowhere", folder({"a.pdf": "x"}), folder({"b.pdf": "x"}) / "b.pdf"):
+    for path in (tmp_path / "nowhere", folder({"b.pdf": "x"}) / "b.pdf"):
         with pytest.raises(SourceError, match=str(path)):
             find_origins([path])
+
+
+def test_a_folder_without_readable_files_is_an_origin_without_any(folder):
+    (origin,) = find_origins([folder({"a.pdf": "x"})])
+    assert list(list_files(origin)) == []
+
+
+def test_a_source_inside_another_is_refused(folder):
+    inner = folder({"a.txt": "A"}, "x/Post/inner")
+    with pytest.raises(SourceError, match="would be taken in twice"):
+        find_origins([folder({"b.txt": "B"}, "x/Post"), inner])
 
 
 def test_two_origins_with_one_key(folder):

@@ -234,3 +234,17 @@ def test_a_source_that_takes_the_name_of_another_is_refused_until_that_has_moved
         run_sources(settings, [tmp_path / "other" / "texts"])
     (tmp_path / "one" / "texts").rename(tmp_path / "gone")
     assert run_sources(settings, [tmp_path / "other" / "texts"]).unchanged == 1
+
+
+def test_what_vanishes_with_its_folder_is_gone(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'w.db'}", workers=1)
+    for name in ("one", "two"):
+        (tmp_path / "feeds" / name).mkdir(parents=True)
+        (tmp_path / "feeds" / name / "a.txt").write_text(f"{words(name, 20)}.", "utf-8")
+    run_sources(settings, [tmp_path / "feeds"])
+    shutil.rmtree(tmp_path / "feeds" / "two")
+    assert run_sources(settings, [tmp_path / "feeds"]).gone == 1
+    (tmp_path / "feeds" / "one" / "a.txt").unlink()
+    assert run_sources(settings, [tmp_path / "feeds" / "one"]).gone == 1
+    (tmp_path / "feeds" / "one" / "a.txt").write_text(f"{words('one', 20)}.", "utf-8")
+    assert run_sources(settings, [tmp_path / "feeds"]).back == 1
