@@ -21,7 +21,7 @@ from pipeline.errors import SourceError
 from pipeline.records import BadDocument, RawDocument, SketchedArticle, hash63
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from concurrent.futures import Future
 
     from flows.run import Run
@@ -76,7 +76,8 @@ class Intake:
         self._still_bad: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # a file can lie in several batches
         self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
         self._batches: Iterator[_Batch] | None = None
-        self._seen_any = False
+        self._seen = 0  # sources that hold something, or did
+        self._known_origins: Collection[str] = ()
         self._done = 0
         self._weight = 0
 
@@ -91,7 +92,7 @@ class Intake:
             with self._run.stage("scan"):
                 self._scan(origin)
         self._leave_vanished()
-        if not self._todo and not self._seen_any:
+        if self._origins and not self._seen and all(origin.root.resolve() in self._folders for origin in self._origins):
             places = ", ".join(str(origin.root) for origin in self._origins)
             raise SourceError(f"{places}: nothing to read; put .txt, .html or .jsonl files into it", place=places)
         log.info("%d files to read in %d sources", len(self._todo), len(self._origins))
@@ -101,6 +102,7 @@ class Intake:
         """One key for two folders, in two runs: each would take the other's articles for gone. A folder may move, though."""
         with self._run.reading() as conn:
             roots = queries.origin_roots(conn)
+        self._known_origins = roots.keys()
         for origin in self._origins:
             now, before = origin.root.resolve(), Path(roots.get(origin.key, origin.root.resolve()))
             if before != now and before.exists():
@@ -133,7 +135,9 @@ class Intake:
                 bad.append(item)
             else:
                 found[item.path] = item
-        self._seen_any |= bool(found or bad or known or counts)
+        if not found and not bad and origin.key not in self._known_origins:
+            return  # an empty folder that never was another: nothing to remember
+        self._seen += 1
         for path, item in found.items():
             if known.get(path) == _state(item):
                 run.counts["unchanged"] += counts.get(path, 0)
