@@ -57,13 +57,6 @@ def file_states(conn: Connection, origin: str) -> dict[str, FileState]:
     return {row[0]: FileState(*row[1:]) for row in conn.execute(statement)}
 
 
-def uris_of_path(conn: Connection, *, origin: str, path: str) -> set[str]:
-    """The uris of the articles of one file that are not gone."""
-    table = schema.article
-    statement = sa.select(table.c.uri).where(table.c.origin == origin, table.c.path == path, table.c.gone_at.is_(None))
-    return set(conn.scalars(statement))
-
-
 def origin_roots(conn: Connection) -> dict[str, str]:
     """Where each origin lay when it was last looked through."""
     return dict(conn.execute(sa.select(schema.origin.c.origin, schema.origin.c.root)).tuples().all())
@@ -188,13 +181,6 @@ def load_articles(conn: Connection, article_ids: Collection[int]) -> dict[int, S
     rows = conn.execute(statement).all()
     removed = _removed_spans(conn, [row.revision_id for row in rows])
     return {row.article_id: _stored_article(row, tuple(removed[row.revision_id])) for row in rows}
-
-
-def linked_articles(conn: Connection, article_ids: Collection[int]) -> set[int]:
-    """The articles that have a link with one of these; these themselves only if they have."""
-    table = schema.pair
-    statement = sa.select(table.c.left_article_id, table.c.right_article_id).where(_either_side(conn, table, article_ids))
-    return {article_id for row in conn.execute(statement) for article_id in row}
 
 
 def links_of(conn: Connection, article_ids: Collection[int]) -> list[StoredLink]:

@@ -15,7 +15,7 @@ from db import queries, store
 from flows.grouping import group
 from flows.intake import Intake
 from flows.linking import Linking
-from flows.run import Run, stage_keys
+from flows.run import Run, stage_keys, utc_now
 from flows.sources import find_origins
 from pipeline import walk
 from pipeline.errors import WorkerError
@@ -231,8 +231,6 @@ def _clean_anew(run: Run) -> int:
 
 
 def _save_anew(run: Run, stored: Sequence[StoredArticle]) -> None:
-    from flows.run import utc_now
-
     for origin in sorted({item.article.origin for item in stored}):
         documents = [_document(item) for item in stored if item.article.origin == origin]
         future = run.executor(small=len(documents) < run.settings.batch_articles).submit(
