@@ -37,7 +37,8 @@ LEASE_SECONDS = 60
 """A holder on another host that is not heard of for so long is taken for dead (the contract's figure)."""
 
 COLLECT_FROM = 100_000
-"""New objects until the collector looks through them: some 20,000 links. Without it, clustering 138,000 links took a sixth less time."""
+"""New objects until the collector looks through them: some 20,000 links. Without a collector, clustering 138,000
+links took a sixth less time."""
 
 HEARTBEAT_SECONDS = 15
 """Four beats a lease: three may be lost."""
