@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections import defaultdict
 from itertools import starmap
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from db import schema
-from db.rows import FileState, Grouping, IndexRow, StoredArticle, StoredLink
+from db.rows import FREQUENCIES, FileState, Grouping, IndexRow, NodeRow, StoredArticle, StoredLink
 from db.statements import among
 from db.views import BY_NAME
 from pipeline.errors import StaleStoreError, StoreError
-from pipeline.records import Article, Group, Link, MatchedArticle, Pair, Published, RemovedSpan, Span
+from pipeline.records import Article, Frequencies, Group, Link, MatchedArticle, Pair, Published, RemovedSpan, Span
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -227,6 +228,57 @@ def cluster_groups(conn: Connection, cluster_ids: Collection[int]) -> dict[int, 
     leads = dict(conn.execute(sa.select(table).where(among(conn, table.c.copy_cluster_id, cluster_ids))).tuples().all())
     found = cluster_articles(conn, leads)
     return {k: Group((leads[k], *(m for m in members if m != leads[k]))) for k, members in found.items()}
+
+
+def story_nodes(conn: Connection, *, start: float, end: float) -> list[NodeRow]:
+    """The copy clusters (by their leads) and lone articles published within a time, and all undated ones; by id.
+
+    Args:
+        conn: a connection.
+        start: seconds since 1970, or the infinities.
+        end: the same.
+    """
+    table = schema.story_terms
+    conditions = [
+        bound
+        for bound in (
+            math.isfinite(start) and table.c.published_end >= math.floor(start),
+            math.isfinite(end) and table.c.published_start <= math.ceil(end),
+        )
+        if bound is not False
+    ]
+    within = sa.or_(table.c.published_start.is_(None), sa.and_(sa.true(), *conditions))
+    return _nodes(conn, within)
+
+
+def story_nodes_of(conn: Connection, article_ids: Collection[int]) -> list[NodeRow]:
+    """The same, of these articles as far as they are leads or alone."""
+    return _nodes(conn, among(conn, schema.story_terms.c.article_id, article_ids))
+
+
+def _nodes(conn: Connection, where: sa.ColumnElement[bool]) -> list[NodeRow]:
+    table, article = schema.story_terms, schema.article
+    statement = (
+        sa.select(table)
+        .join(article, article.c.article_id == table.c.article_id)
+        .where(where, article.c.same_as.is_(None), sa.or_(article.c.copy_cluster_id.is_(None), article.c.is_lead))
+        .order_by(table.c.article_id)
+    )
+    return list(starmap(NodeRow, conn.execute(statement)))
+
+
+def all_terms(conn: Connection) -> Iterator[bytes]:
+    """The terms of all current revisions that take part in matching."""
+    table, article = schema.story_terms, schema.article
+    statement = sa.select(table.c.terms).join(article, article.c.article_id == table.c.article_id)
+    return iter(conn.scalars(statement.where(article.c.same_as.is_(None)), execution_options={"yield_per": 1000}))
+
+
+def frequencies(conn: Connection) -> Frequencies | None:
+    """The document frequencies of terms that the last refresh froze; None before the first."""
+    table = schema.frozen
+    data = conn.scalars(sa.select(table.c.data).where(table.c.name == FREQUENCIES)).first()
+    return None if data is None else Frequencies.from_bytes(data)
 
 
 def passage_articles(conn: Connection, passage_ids: Collection[int]) -> dict[int, set[int]]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pipeline.records import Article, Link
 
 
+FREQUENCIES = "frequencies"
+"""Name of the frozen table of document frequencies."""
+
+
 class FileState(NamedTuple):
     """What decides whether a file is read again; `side_hash` is of its side inputs."""
 
@@ -80,3 +84,19 @@ class Grouping(NamedTuple):
     story_id: int | None
     copy_cluster_id: int | None
     is_lead: bool
+
+
+class NodeRow(NamedTuple):
+    """A copy cluster, by its lead, or a lone article; times in seconds since 1970; `terms` is a blob of uint32."""
+
+    article_id: int
+    published_start: int | None
+    published_end: int | None
+    terms: bytes
+
+    @property
+    def seconds(self) -> tuple[int, int] | None:
+        """When it was published, None if that is not known."""
+        if self.published_start is None or self.published_end is None:
+            return None
+        return self.published_start, self.published_end

@@ -222,6 +222,20 @@ sketch = Table(
     _need("tokens", LargeBinary),
 )
 
+# Of current revisions too; narrow, since stories are compared with all that was published at their time.
+story_terms = Table(
+    "story_terms",
+    metadata,
+    _key("article_id"),
+    Column("published_start", BigInteger),  # seconds since 1970, rounded outwards
+    Column("published_end", BigInteger),
+    _need("terms", LargeBinary),
+)
+Index("ix_story_terms_published_end", story_terms.c.published_end)
+
+# What only `wirecopy refresh` replaces: the document frequencies of terms.
+frozen = Table("frozen", metadata, _key("name", Text()), _need("data", LargeBinary))
+
 retired_sketch = Table(
     "retired_sketch",
     metadata,

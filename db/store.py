@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from db import schema
-from db.rows import FileState, RunCounts, Saved
+from db.rows import FREQUENCIES, FileState, RunCounts, Saved
 from db.statements import (
     among,
     delete_among,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from pipeline.records import ArticleShares, BadDocument, Group, Link, Pair, Passage, SketchedArticle, Span
+    from pipeline.records import ArticleShares, BadDocument, Frequencies, Group, Link, Pair, Passage, SketchedArticle, Span
 
 PAGE_LEVEL = 3
 """zlib level of stored pages: a third of the time of level 6, a tenth more bytes."""
@@ -131,6 +131,11 @@ def release_lease(conn: Connection, *, holder: str) -> None:
     """Gives the lease back; nothing happens if it is not the holder's."""
     table = schema.lease
     conn.execute(sa.delete(table).where(table.c.name == _LEASE, table.c.holder == holder))
+
+
+def set_frequencies(conn: Connection, frequencies: Frequencies) -> None:
+    """Replaces the document frequencies of terms. What was grouped by the old ones has to be grouped anew."""
+    upsert_rows(conn, schema.frozen, [{"name": FREQUENCIES, "data": frequencies.to_bytes()}])
 
 
 def set_state(conn: Connection, values: Mapping[str, str]) -> None:
@@ -331,6 +336,7 @@ def _retire(conn: Connection, items: Sequence[_Item]) -> dict[int, sa.Row[Any]]:
     )
     conn.execute(sa.insert(retired).from_select(["article_id", "published_start", "published_end", "keys"], old))
     delete_among(conn, sketch.c.article_id, article_ids)
+    delete_among(conn, schema.story_terms.c.article_id, article_ids)
     again = sa.select(revision.c.revision_id, revision.c.seen_at, revision.c.run_id).where(
         among(conn, revision.c.revision_id, [item.revision_id for item in items])
     )
@@ -343,7 +349,7 @@ def _retire(conn: Connection, items: Sequence[_Item]) -> dict[int, sa.Row[Any]]:
 def _insert_revisions(
     conn: Connection, items: Sequence[_Item], keys: dict[str, Any], seen_before: Mapping[int, sa.Row[Any]]
 ) -> None:
-    revisions, removed, pages, sketches = [], [], [], []
+    revisions, removed, pages, sketches, terms = [], [], [], [], []
     for item in items:
         row = _revision_row(item) | keys
         if item.revision_id in seen_before:
@@ -354,10 +360,12 @@ def _insert_revisions(
         if item.sketched.page is not None:
             pages.append({"revision_id": item.revision_id, "html": zlib.compress(item.sketched.page, PAGE_LEVEL)})
         sketches.append(_sketch_row(item))
+        terms.append(_terms_row(item))
     insert_rows(conn, schema.revision, revisions)
     insert_rows(conn, schema.removed, removed)
     insert_rows(conn, schema.page, pages)
     insert_rows(conn, schema.sketch, sketches)
+    insert_rows(conn, schema.story_terms, terms)
 
 
 def _sketch_row(item: _Item) -> dict[str, Any]:
@@ -367,6 +375,17 @@ def _sketch_row(item: _Item) -> dict[str, Any]:
         "revision_id": item.revision_id,
         "keys": keys_to_bytes(sketch.keys),
         "tokens": sketch.tokens.to_bytes(),
+    }
+
+
+def _terms_row(item: _Item) -> dict[str, Any]:
+    published = item.sketched.article.published
+    start, end = published.seconds if published else (None, None)
+    return {
+        "article_id": item.article_id,
+        "published_start": start,
+        "published_end": end,
+        "terms": item.sketched.sketch.terms.astype("<u4").tobytes(),
     }
 
 

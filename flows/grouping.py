@@ -15,8 +15,11 @@ import numpy as np
 
 from db import queries, store
 from flows.run import utc_now
+from flows.stories import Regrouping
 from pipeline import clusters
 from pipeline.passages import form_passages, overlap_components
+from pipeline.records import Group
+from pipeline.stories import wide_passages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,12 +27,12 @@ if TYPE_CHECKING:
     from db.engine import Connection
     from flows.run import Run
     from pipeline.params import MatchParams
-    from pipeline.records import Group, Link, MatchedArticle, Pair, Passage
+    from pipeline.records import Link, MatchedArticle, Pair, Passage
 
 log = logging.getLogger(__name__)
 
 
-class _Loaded:
+class Loaded:
     """Articles, links and pairs read so far; each article's are read once."""
 
     def __init__(self, conn: Connection) -> None:
@@ -43,11 +46,13 @@ class _Loaded:
         self._with_pairs: set[int] = set()
 
     def load_articles(self, ids: Iterable[int]) -> None:
+        """Reads articles."""
         missing = set(ids) - self.articles.keys()
         if missing:
             self.articles |= queries.matched_articles(self._conn, missing)
 
     def load_links(self, ids: Collection[int]) -> None:
+        """Reads the links of articles, with their passages."""
         missing = set(ids) - self._with_links
         if not missing:
             return
@@ -60,7 +65,13 @@ class _Loaded:
                 self.links_at[item.link.left_article_id].append(item.link_id)
                 self.links_at[item.link.right_article_id].append(item.link_id)
 
+    def links_of(self, ids: Iterable[int]) -> list[Link]:
+        """The links of articles whose links have been read, each once, by id."""
+        chosen = {link_id for k in ids for link_id in self.links_at.get(k, ())}
+        return [self.links[link_id] for link_id in sorted(chosen)]
+
     def load_pairs(self, ids: Collection[int]) -> None:
+        """Reads the pairs of articles."""
         missing = set(ids) - self._with_pairs
         if missing:
             self._with_pairs |= missing
@@ -79,7 +90,7 @@ def group(run: Run) -> int:
         if not dirty:
             return 0
         run.report("clustering", 0)
-        loaded = _Loaded(conn)
+        loaded = Loaded(conn)
         links = _touched_links(loaded, dirty)
         joined_none = _joins_none(conn, loaded, links, [], run.params)
         passages = _regroup_passages(conn, loaded, links, run.params)
@@ -97,7 +108,7 @@ def group(run: Run) -> int:
 # -------------------------------------------------------------------- passages
 
 
-def _touched_links(loaded: _Loaded, dirty: Collection[int]) -> list[Link]:
+def _touched_links(loaded: Loaded, dirty: Collection[int]) -> list[Link]:
     """All links of the overlap components that hold a link of a marked article."""
     marked = set(dirty)
     reached: set[int] = set()
@@ -119,7 +130,7 @@ def _in_components_of(links: Sequence[Link], marked: Collection[int]) -> list[Li
     return [link for link, take in zip(links, chosen.tolist(), strict=True) if take]
 
 
-def _regroup_passages(conn: Connection, loaded: _Loaded, links: Sequence[Link], params: MatchParams) -> list[Passage]:
+def _regroup_passages(conn: Connection, loaded: Loaded, links: Sequence[Link], params: MatchParams) -> list[Passage]:
     """New passages of whole overlap components, in the place of the old ones."""
     passages = form_passages(links, loaded.articles, params)
     store.replace_passages(conn, link_ids=[link.link_id for link in links], passages=passages)
@@ -131,8 +142,8 @@ def _regroup_passages(conn: Connection, loaded: _Loaded, links: Sequence[Link], 
 # --------------------------------------------------------------- copy clusters
 
 
-def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], params: MatchParams) -> set[int]:
-    """New copy clusters for the components of the marked articles; returns all articles of these."""
+def _regroup_copies(conn: Connection, loaded: Loaded, dirty: Collection[int], params: MatchParams) -> set[int]:
+    """New copy clusters for the components of the marked articles; returns the articles whose cluster is another one."""
     reached: set[int] = set()
     frontier = set(dirty)
     edges: clusters.Edges = {}
@@ -151,53 +162,35 @@ def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], p
     in_use = queries.cluster_articles(conn, {k for item in groups for k in item.members})
     ids = clusters.carry_ids(groups, before, in_use)
     alone = reached - {k for item in groups for k in item.members}
+    was, now = _by_member(queries.cluster_groups(conn, set(before.values())).values()), _by_member(groups)
     store.save_copy_clusters(conn, clusters=dict(zip(ids, groups, strict=True)), alone=alone)
-    return reached
+    return {k for k in reached if was.get(k) != now.get(k)}
+
+
+def _by_member(groups: Iterable[Group]) -> dict[int, tuple[int, frozenset[int]]]:
+    """The lead and the members of each article's group."""
+    return {k: (item.lead, frozenset(item.members)) for item in groups for k in item.members}
 
 
 # --------------------------------------------------------------------- stories
 
 
-def _regroup_stories(conn: Connection, loaded: _Loaded, start: Collection[int], passages: Sequence[Passage], run: Run) -> int:
-    reached: set[int] = set()
-    frontier = set(start)
-    seen: set[int] = set()  # links
-    edges: clusters.Edges = {}
-    copies: dict[int, Group] = {}
-    while frontier:
-        reached |= frontier
-        homes = queries.groupings(conn, frontier)
-        own = queries.cluster_groups(conn, {g.copy_cluster_id for g in homes.values() if g.copy_cluster_id is not None})
-        copies |= own
-        story_ids = {g.story_id for g in homes.values() if g.story_id is not None}
-        kin = {k for item in own.values() for k in item.members}
-        kin |= {k for members in queries.story_articles(conn, story_ids).values() for k in members}
-        near = frontier | kin
-        loaded.load_links(near)
-        fresh = [link for link in _links_at(loaded, near) if link.link_id not in seen]
-        seen.update(link.link_id for link in fresh)
-        loaded.load_articles({k for link in fresh for k in (link.left_article_id, link.right_article_id)} | near)
-        joins_none = _joins_none(conn, loaded, fresh, passages, run.params)
-        found = clusters.story_edges(fresh, loaded.articles, joins_none, run.params)
-        edges |= found
-        frontier = ({k for edge in found for k in edge} | kin) - reached
-    groups = clusters.stories(reached, edges, list(copies.values()), loaded.articles)
-    before = {k: g.story_id for k, g in queries.groupings(conn, reached).items() if g.story_id is not None}
-    ids = clusters.carry_ids(groups, before)
+def _regroup_stories(conn: Connection, loaded: Loaded, touched: Collection[int], passages: Sequence[Passage], run: Run) -> int:
+    def joins_none(links: Iterable[Link]) -> set[int]:
+        return _joins_none(conn, loaded, links, passages, run.params)
+
+    regrouping = Regrouping(conn, loaded, joins_none, run.params)
+    groups = [Group(members) for members in regrouping.run(touched)]
+    ids = clusters.carry_ids(groups, regrouping.before)
     return store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=dict(zip(ids, groups, strict=True)))
 
 
-def _links_at(loaded: _Loaded, ids: Iterable[int]) -> list[Link]:
-    chosen = {link_id for k in ids for link_id in loaded.links_at.get(k, ())}
-    return [loaded.links[link_id] for link_id in sorted(chosen)]
-
-
 def _in_wide_passages(
-    conn: Connection, loaded: _Loaded, moved: Collection[int], passages: Sequence[Passage], params: MatchParams
+    conn: Connection, loaded: Loaded, moved: Collection[int], passages: Sequence[Passage], params: MatchParams
 ) -> set[int]:
     """The articles of passages that may have become too wide for stories, or not any more, as copy clusters changed."""
     loaded.load_links(moved)
-    named = {loaded.passage_of[link.link_id] for link in _links_at(loaded, moved) if link.link_id in loaded.passage_of}
+    named = {loaded.passage_of[link.link_id] for link in loaded.links_of(moved) if link.link_id in loaded.passage_of}
     places = _places(conn, named, passages).values()
     return {k for members in places if len(members) > params.story_passage_nodes for k in members}
 
@@ -209,13 +202,13 @@ def _places(conn: Connection, named: Collection[int], passages: Sequence[Passage
 
 
 def _joins_none(
-    conn: Connection, loaded: _Loaded, links: Iterable[Link], passages: Sequence[Passage], params: MatchParams
+    conn: Connection, loaded: Loaded, links: Iterable[Link], passages: Sequence[Passage], params: MatchParams
 ) -> set[int]:
     """The links of passages that stand in too many nodes."""
     named = {link.link_id: loaded.passage_of[link.link_id] for link in links if link.link_id in loaded.passage_of}
     places = _places(conn, set(named.values()), passages)
     lead_of = _leads(conn, {k for members in places.values() for k in members})
-    wide = clusters.wide_passages(places, lead_of, params)
+    wide = wide_passages(places, lead_of, params)
     return {link_id for link_id, passage_id in named.items() if passage_id in wide}
 
 
@@ -228,9 +221,9 @@ def _leads(conn: Connection, ids: Collection[int]) -> Mapping[int, int]:
 # ---------------------------------------------------------------------- shares
 
 
-def _save_shares(conn: Connection, loaded: _Loaded, dirty: Collection[int]) -> None:
+def _save_shares(conn: Connection, loaded: Loaded, dirty: Collection[int]) -> None:
     loaded.load_links(dirty)
-    others = {k for link in _links_at(loaded, dirty) for k in (link.left_article_id, link.right_article_id)}
+    others = {k for link in loaded.links_of(dirty) for k in (link.left_article_id, link.right_article_id)}
     loaded.load_articles(others | set(dirty))
     shares = [
         clusters.article_shares(loaded.articles[k], [loaded.links[x] for x in loaded.links_at.get(k, ())], loaded.articles)

@@ -11,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import numpy as np
+
 from db import queries, store
 from flows.grouping import group
 from flows.intake import Intake
@@ -20,6 +22,7 @@ from flows.sources import find_origins
 from pipeline import walk
 from pipeline.errors import WorkerError
 from pipeline.records import BadDocument, RawDocument
+from pipeline.terms import count_documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,6 +108,18 @@ def take_in_batch(work: Work) -> bool:
 def clean_anew(work: Work) -> int:
     """Makes the texts and sketches that other versions or parameters made; for `refresh`."""
     return _clean_anew(work.run)
+
+
+def freeze_frequencies(work: Work) -> bool:
+    """Counts in how many of the stored articles each term stands; for `refresh`. If that changed, all is grouped anew."""
+    with work.run.writing() as conn:
+        counted = count_documents([np.frombuffer(blob, "<u4") for blob in queries.all_terms(conn)])
+        stored = queries.frequencies(conn)
+        if stored is not None and stored.to_bytes() == counted.to_bytes():
+            return False
+        store.set_frequencies(conn, counted)
+        store.forget_clusters(conn)
+        return True
 
 
 def plan_matching(work: Work) -> int:
@@ -195,6 +210,7 @@ def _refresh(work: Work, call: CallStep) -> Summary:
             # Sketches of two kinds from here on: if this dies, no parameters fit until another refresh is through.
             store.set_state(conn, dict.fromkeys(wanted, "refreshing"))
     call(clean_anew, work)
+    call(freeze_frequencies, work)
     with run.writing() as conn:
         stored = queries.state(conn)
         if stored.get("match_key", wanted["match_key"]) != wanted["match_key"]:

@@ -1,4 +1,4 @@
-"""Links and pairs -> copy clusters, stories, and how much of an article is its own.
+"""Links and pairs -> copy clusters, the ids that groups keep, and how much of an article is its own.
 
 In: pairs with their weights, links with their passages, the articles' times. Out:
 groups of articles, lead first. Groups have a lead and members that all share text
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.records import ArticleShares, Group, hash63, time_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pipeline.params import MatchParams
     from pipeline.records import Link, MatchedArticle, Pair
@@ -82,95 +82,6 @@ def copy_clusters(edges: Edges, articles: Mapping[int, MatchedArticle]) -> list[
     """Copy clusters of two articles and more."""
     groups = group_by_leads(edges, lambda k: time_key(articles[k].published, k))
     return [Group(members) for members in groups if len(members) > 1]
-
-
-# --------------------------------------------------------------------- stories
-
-
-def story_edges(
-    links: Iterable[Link],
-    articles: Mapping[int, MatchedArticle],
-    joins_none: Collection[int],
-    params: MatchParams,
-) -> Edges:
-    """Tokens in common of two articles that may lie in one story, where there are enough.
-
-    Left out are recycled links, links of articles further apart than
-    `story_window_days`, and those named in `joins_none` by link_id. Links of one
-    pair that overlap on either side count once, the longer one.
-    """
-    window = dt.timedelta(days=params.story_window_days)
-    by_pair: dict[tuple[int, int], list[Link]] = defaultdict(list)
-    for link in links:
-        if not link.recycled and link.link_id not in joins_none:
-            by_pair[link.left_article_id, link.right_article_id].append(link)
-    edges = {}
-    for (left, right), own in by_pair.items():
-        one, other = articles[left].published, articles[right].published
-        if one and other and one.gap(other) > window:
-            continue
-        covered = _covered_tokens(own)
-        if covered >= params.story_min_tokens:
-            edges[left, right] = covered
-    return edges
-
-
-def _covered_tokens(links: Iterable[Link]) -> int:
-    counted: list[Link] = []
-    by_place = sorted(links, key=lambda x: (x.left.raw_start, x.right.raw_start, x.left.raw_end, x.right.raw_end))
-    for link in sorted(by_place, key=lambda x: -x.tokens):
-        if not any(_overlap(link, other) for other in counted):
-            counted.append(link)
-    return sum(link.tokens for link in counted)
-
-
-def _overlap(one: Link, other: Link) -> bool:
-    sides = ((one.left, other.left), (one.right, other.right))
-    return any(a.raw_start < b.raw_end and b.raw_start < a.raw_end for a, b in sides)
-
-
-def wide_passages(places: Mapping[int, Iterable[int]], lead_of: Mapping[int, int], params: MatchParams) -> set[int]:
-    """Passages that stand in more than `story_passage_nodes` nodes.
-
-    Args:
-        places: the articles of each passage.
-        lead_of: the lead of each article that is in a copy cluster.
-        params: `story_passage_nodes`.
-    """
-    return {
-        passage for passage, members in places.items() if len({lead_of.get(k, k) for k in members}) > params.story_passage_nodes
-    }
-
-
-def stories(
-    members: Iterable[int],
-    edges: Edges,
-    clusters: Sequence[Group],
-    articles: Mapping[int, MatchedArticle],
-) -> list[Group]:
-    """The stories of whole components; every member is in one.
-
-    Args:
-        members: the articles, whole copy clusters among them.
-        edges: from `story_edges`.
-        clusters: the copy clusters of these articles.
-        articles: their times.
-
-    Returns:
-        groups; the lead is the lead of the leading copy cluster, or the lone article.
-    """
-    node_of = {k: group.lead for group in clusters for k in group.members}
-    of_node = {group.lead: group.members for group in clusters}
-    node_edges: Edges = {}
-    for (left, right), weight in edges.items():
-        one, other = sorted((node_of.get(left, left), node_of.get(right, right)))
-        if one != other:
-            node_edges[one, other] = max(weight, node_edges.get((one, other), 0))
-    groups = group_by_leads(node_edges, lambda k: time_key(articles[k].published, k))
-    joined = {node for group in groups for node in group}
-    alone = sorted({node_of.get(k, k) for k in members} - joined)
-    every = [*groups, *((node,) for node in alone)]
-    return [Group(tuple(k for node in group for k in of_node.get(node, (node,)))) for group in every]
 
 
 # ------------------------------------------------------------------------- ids

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields
 
 from pipeline.errors import ParamsError
 
-NORMALISER_VERSION = 1
-"""Raised whenever `pipeline.text` cuts or folds tokens in another way."""
+NORMALISER_VERSION = 2
+"""Raised whenever `pipeline.text` cuts or folds tokens, or `pipeline.terms` weighs them, in another way."""
 
 ALIGNER_VERSION = 1
 """Raised whenever `pipeline.align` or `pipeline.kinds` decide in another way."""
 
-GROUPER_VERSION = 1
+GROUPER_VERSION = 2
 """Raised whenever passages, copy clusters or stories are formed in another way."""
 
 MINHASH_SCHEME = "affine32"
@@ -68,7 +68,9 @@ class MatchParams:
     copy_enough_tokens: int = _count(60, 1, 100_000, "cluster", "weight that makes an edge whatever the share")
     passage_inside: float = _param(0.8, 0.5, 1.0, "cluster", "share of a place that must lie inside another")
     story_window_days: int = _count(14, 1, 36_500, "cluster", "articles further apart share no story")
-    story_min_tokens: int = _count(12, 1, 10_000, "cluster", "least tokens in common of two nodes of a story")
+    story_min_tokens: int = _count(12, 1, 10_000, "cluster", "tokens in common that make two nodes alike")
+    story_passage_likeness: float = _param(0.25, 0.0, 1.0, "cluster", "least likeness of two nodes that share so many tokens")
+    story_min_likeness: float = _param(0.20, 0.05, 1.0, "cluster", "least mean likeness of two groups of nodes that are joined")
     story_passage_nodes: int = _count(20, 2, 100_000, "cluster", "a passage in more nodes joins no stories")
 
     def __post_init__(self) -> None:

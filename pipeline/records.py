@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -53,6 +54,11 @@ class Published:
     def gap(self, other: Published) -> dt.timedelta:
         """The time between the two intervals, nothing where they meet."""
         return max(self.start - other.end, other.start - self.end, dt.timedelta(0))
+
+    @property
+    def seconds(self) -> tuple[int, int]:
+        """The interval in whole seconds since 1970, rounded outwards."""
+        return math.floor(self.start.timestamp()), math.ceil(self.end.timestamp())
 
 
 _UNKNOWN_TIME = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -235,12 +241,49 @@ def keys_from_bytes(blob: bytes) -> NDArray[np.uint64]:
     return wide.reshape(-1).view("<u8").astype(np.uint64, copy=False)
 
 
+TERM_BITS = 24
+"""Bits of a term's hash. Of 100,000 words one in 170 meets another one, which moves a likeness by less than rounding."""
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """In how many documents terms stand.
+
+    Attributes:
+        documents: how many were counted.
+        terms: uint32, hashes of `TERM_BITS` bits, sorted.
+        counts: uint32, the documents of each.
+    """
+
+    documents: int
+    terms: NDArray[np.uint32]
+    counts: NDArray[np.uint32]
+
+    def to_bytes(self) -> bytes:
+        """The number of documents, then the terms, then the counts: 4 bytes each, low ones first."""
+        return b"".join(part.astype("<u4").tobytes() for part in (np.array([self.documents]), self.terms, self.counts))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Frequencies:
+        """What `to_bytes` wrote."""
+        documents, *_ = numbers = np.frombuffer(blob, "<u4").astype(np.uint32, copy=False)
+        middle = 1 + len(numbers) // 2
+        return cls(int(documents), numbers[1:middle], numbers[middle:])
+
+
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What matching needs of a text: its tokens and its sorted, unique uint64 keys, whose low 24 bits are 0."""
+    """What matching needs of a text.
+
+    Attributes:
+        tokens: what is compared.
+        keys: sorted, unique uint64, whose low 24 bits are 0.
+        terms: uint32, sorted: `TERM_BITS` bits of a term's hash, 8 bits of its weighted count.
+    """
 
     tokens: Tokens
     keys: NDArray[np.uint64]
+    terms: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,36 +13,43 @@ passages and clusters), each over what is new.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline import boilerplate, clusters, extract
+from pipeline import boilerplate, clusters, extract, stories
 from pipeline.align import align
 from pipeline.candidates import KeyIndex, propose, within_window
 from pipeline.errors import ExtractionError
 from pipeline.kinds import link_pair
 from pipeline.params import MatchParams
 from pipeline.passages import form_passages
-from pipeline.records import BadDocument, MatchedArticle, Sketch, SketchedArticle, Tokens, time_key
+from pipeline.records import BadDocument, Frequencies, Group, MatchedArticle, Sketch, SketchedArticle, Tokens, time_key
 from pipeline.sketch import article_keys
+from pipeline.terms import ONE, Rarities, Vectors, alike, article_terms, rarity, weigh
 from pipeline.text import clean_text, kept_intervals, tokenize
 from pipeline.units import unit_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.records import Article, ArticleShares, Group, Link, Pair, Passage, RawDocument
+    from pipeline.records import Article, ArticleShares, Link, Pair, Passage, RawDocument
 
 MAX_PAGE_DATE = "2100-01-01"
 """Latest date that is believed of a page. Pinned, so that the same page gives the same date on any day."""
 
 MAX_SOURCE_CHARS = 500
 """A longer name of an outlet is something else, and no index of a database takes it."""
+
+LEAST_LIKENESS = round(0.05 * ONE)
+"""Nodes that are less alike count as not alike at all: it changes no story of basil and fnc1-train, and spares most pairs."""
+
+NO_FREQUENCIES = Frequencies(0, np.zeros(0, np.uint32), np.zeros(0, np.uint32))
 
 PAIRS_AT_ONCE = 20_000
 """Pairs aligned in one go: some 300,000 blocks, 50 MB of arrays."""
@@ -65,7 +72,8 @@ def prepare(documents: Sequence[RawDocument], origin: str, params: MatchParams) 
     articles = [item for item in results if not isinstance(item, BadDocument)]
     tokens = [tokenize(article.raw_text, article.removed) for article in articles]
     bounds = [unit_bounds(a.raw_text, t, params.unit_min_tokens) for a, t in zip(articles, tokens, strict=True)]
-    sketches = map(Sketch, tokens, article_keys(tokens, bounds, params))
+    terms = [article_terms(t, a.raw_text, a.title) for a, t in zip(articles, tokens, strict=True)]
+    sketches = map(Sketch, tokens, article_keys(tokens, bounds, params), terms)
     return [
         item if isinstance(item, BadDocument) else _sketched(item, next(sketches), document)
         for item, document in zip(results, documents, strict=True)
@@ -147,6 +155,110 @@ def link_chunk(
     return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params)
 
 
+# --------------------------------------------------------- nodes to stories
+
+
+class StoryNodes(NamedTuple):
+    """Copy clusters, by their leads, and lone articles.
+
+    Attributes:
+        ids: int64, article_ids, ascending.
+        starts, ends: float64, publication in seconds since 1970; an unknown time begins and ends at the infinities.
+        vectors: what they are about.
+    """
+
+    ids: NDArray[np.int64]
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    vectors: Vectors
+
+    @classmethod
+    def of(
+        cls,
+        ids: Sequence[int],
+        seconds: Sequence[tuple[int, int] | None],
+        terms: Sequence[NDArray[np.uint32]],
+        rarities: Rarities,
+    ) -> StoryNodes:
+        """Nodes in ascending order of id, from `Published.seconds` and `article_terms` of each, and from `terms.rarity`."""
+        known = [(-math.inf, math.inf) if item is None else item for item in seconds]
+        starts, ends = np.array(known, np.float64).reshape(-1, 2).T
+        return cls(np.array(ids, np.int64), starts, ends, weigh(terms, rarities))
+
+    @classmethod
+    def joined(cls, one: StoryNodes, other: StoryNodes) -> StoryNodes:
+        """Both, in order of id; no node is in both."""
+        offsets = np.concatenate((one.vectors.offsets, one.vectors.offsets[-1] + other.vectors.offsets[1:]))
+        terms, weights = (np.concatenate(pair) for pair in zip(one.vectors[:2], other.vectors[:2], strict=True))
+        ids, starts, ends = (np.concatenate(pair) for pair in zip(one[:3], other[:3], strict=True))
+        return cls(ids, starts, ends, Vectors(terms, weights, offsets)).take(np.argsort(ids))
+
+    def take(self, rows: NDArray[np.int64]) -> StoryNodes:
+        """Some of them."""
+        return StoryNodes(self.ids[rows], self.starts[rows], self.ends[rows], self.vectors.take(rows))
+
+
+def alike_nodes(
+    some: StoryNodes, others: StoryNodes, least: int, params: MatchParams
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """The pairs of one of `some` and one of `others` that lie within the window of a story and are so alike.
+
+    Yields:
+        index into `some`, index into `others`, likeness.
+    """
+    window = params.story_window_days * 86_400.0
+    for one, other, score in alike(some.vectors, others.vectors, least):
+        near = (others.starts[other] - some.ends[one] <= window) & (some.starts[one] - others.ends[other] <= window)
+        near &= some.ids[one] != others.ids[other]
+        yield one[near], other[near], score[near]
+
+
+def group_nodes(
+    nodes: StoryNodes,
+    shared: Iterable[tuple[int, int]],
+    params: MatchParams,
+    together: Iterable[tuple[int, int]] = (),
+    apart: Iterable[tuple[int, int]] = (),
+) -> list[tuple[int, ...]]:
+    """The stories of some nodes, as their ids, lead first; each node is in one.
+
+    The lead is the node that is most like the others, then the earliest.
+
+    Args:
+        nodes: all nodes, or all of some stories.
+        shared: pairs of ids of nodes whose articles share passages.
+        params: of stories.
+        together: pairs of ids that are one story by verdict.
+        apart: pairs of ids that are not.
+    """
+    place = {int(k): at for at, k in enumerate(nodes.ids)}
+    floor_of = round(params.story_passage_likeness * ONE)
+    least = round(params.story_min_likeness * ONE)
+    sharing = _places(shared, place)
+    one_story, two_stories = _places(together, place), _places(apart, place)
+    strong = [np.array(sorted(sharing | one_story), np.int64).reshape(-1, 2)]
+    strong += [np.column_stack((one, other)) for one, other, _ in alike_nodes(nodes, nodes, least, params)]
+    ends = np.concatenate(strong)
+    labels = stories.components(len(nodes.ids), ends[:, 0], ends[:, 1])
+    likeness = dict.fromkeys(sharing, floor_of)
+    crowded = np.flatnonzero(np.bincount(labels, minlength=1)[labels] > 1)
+    within = nodes.take(crowded)
+    for one, other, score in alike_nodes(within, within, LEAST_LIKENESS, params):
+        left, right = crowded[one], crowded[other]
+        kept = (labels[left] == labels[right]) & (left < right)
+        for a, b, value in zip(left[kept].tolist(), right[kept].tolist(), score[kept].tolist(), strict=True):
+            likeness[a, b] = max(value, likeness.get((a, b), 0))
+    groups = stories.Linkage(len(nodes.ids), likeness, sorted(one_story), sorted(two_stories)).groups(least)
+    ranked = stories.by_centrality(groups, likeness, [(nodes.ends[k], nodes.starts[k], k) for k in range(len(nodes.ids))])
+    return [tuple(nodes.ids[list(group)].tolist()) for group in ranked]
+
+
+def _places(pairs: Iterable[tuple[int, int]], place: Mapping[int, int]) -> set[tuple[int, int]]:
+    """Pairs of ids as pairs of indices, the smaller first; without those of one node, or of nodes that are not there."""
+    found = {(place[a], place[b]) for a, b in pairs if a in place and b in place and a != b}
+    return {(min(pair), max(pair)) for pair in found}
+
+
 # ------------------------------------------------------------------- the walk
 
 
@@ -208,24 +320,31 @@ def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | Non
         pairs=pairs,
         passages=passages,
         copy_clusters=copies,
-        stories=_stories(links, passages, copies, matched, params),
+        stories=_stories(articles, links, passages, copies, params),
         shares=_shares(links, matched),
         capped=candidates.capped,
     )
 
 
 def _stories(
+    articles: Mapping[int, SketchedArticle],
     links: Sequence[Link],
     passages: Sequence[Passage],
     copies: Sequence[Group],
-    articles: Mapping[int, MatchedArticle],
     params: MatchParams,
 ) -> list[Group]:
+    matched = {k: matched_article(item) for k, item in articles.items()}
     lead_of = {k: group.lead for group in copies for k in group.members}
     places = {at: [o.article_id for o in passage.occurrences] for at, passage in enumerate(passages)}
-    wide = clusters.wide_passages(places, lead_of, params)
+    wide = stories.wide_passages(places, lead_of, params)
     joins_none = {link_id for at in wide for link_id in passages[at].link_ids}
-    return clusters.stories(articles, clusters.story_edges(links, articles, joins_none, params), copies, articles)
+    shared = stories.story_pairs(links, matched, joins_none, params)
+    leads = sorted({lead_of.get(k, k) for k in articles})
+    seconds = [published.seconds if (published := matched[k].published) else None for k in leads]
+    nodes = StoryNodes.of(leads, seconds, [articles[k].sketch.terms for k in leads], rarity(NO_FREQUENCIES))
+    groups = group_nodes(nodes, {(lead_of.get(a, a), lead_of.get(b, b)) for a, b in shared}, params)
+    members = {group.lead: group.members for group in copies}
+    return [Group(tuple(k for node in group for k in members.get(node, (node,)))) for group in groups]
 
 
 def _shares(links: Iterable[Link], articles: Mapping[int, MatchedArticle]) -> dict[int, ArticleShares]:

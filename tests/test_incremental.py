@@ -31,7 +31,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from db.engine import Connection, Engine, open_engine
-from flows import linking
+from flows import linking, stories
 from flows.run import Run
 from pipeline import walk
 
@@ -167,10 +167,14 @@ PARAMS = st.fixed_dictionaries(
         "recycled_after_days": st.integers(4, 14),
         "story_window_days": st.integers(3, 14),
         "story_passage_nodes": st.integers(2, 4),
+        "story_min_likeness": st.sampled_from([0.1, 0.2, 0.3, 0.5]),
         "match_window_days": st.sampled_from([None, None, 6, 20]),
     }
 )
 
+
+BY_PASSAGES = {"story_min_likeness": 1.0, "story_passage_likeness": 1.0}
+"""Likeness by terms joins nothing, shared passages do."""
 
 Changes = dict[str, tuple[list[int], int, int | None] | None]
 Stop = tuple[int, str] | None
@@ -198,6 +202,7 @@ def hold_to_one_run(
     url = copy_of(template, place / "steps.db")
     with pytest.MonkeyPatch.context() as small:
         small.setattr(linking, "CHUNK_ARTICLES", chunk)
+        small.setattr(stories, "CHUNK_NODES", chunk)
         for wanted, stop in [*steps, ({}, None)]:
             folder.change({slot: None if item is None else content(slot, *item) for slot, item in wanted.items()})
             with stopped_at(*stop) if stop else nullcontext():
@@ -248,7 +253,7 @@ def test_a_founder_that_left_its_cluster_is_a_node_of_its_own(sqlite_template: P
         ({a0: ([0, 1, 2], 0, 1), a1: ([0, 1, 4], 0, 2), a2: ([0, 2, 4], 0, 3), b0: ([4], 0, 4)}, None),
         ({a0: ([4], 0, 1)}, None),  # three nodes carry the quotation: the founder, the cluster, another one
     ]
-    found = hold_to_one_run(sqlite_template, place, steps, {"story_passage_nodes": 2})
+    found = hold_to_one_run(sqlite_template, place, steps, {"story_passage_nodes": 2} | BY_PASSAGES)
     assert set(found["story"]) == {frozenset({a1, a2}), frozenset({a0}), frozenset({b0})}
 
 
@@ -259,7 +264,7 @@ def test_a_passage_that_becomes_wide_parts_stories_far_away(sqlite_template: Pat
     first: Changes = {w: ([0], 0, 1), x: ([0, 4, 1], 0, 1), y: ([1, 4], 0, 1)} | {k: ([4], 0, 25) for k in late}
     # Now w leads, y is alone, and the quotation has a node more.
     second: Changes = {v0: ([2], 0, 1), v1: ([3], 0, 1), w: ([0, 2, 3], 0, 1)}
-    params = {"story_passage_nodes": 3}
+    params = {"story_passage_nodes": 3} | BY_PASSAGES
     found = hold_to_one_run(sqlite_template, place, [(first, None)], params)
     assert frozenset(late) in found["story"]
     found = hold_to_one_run(sqlite_template, place, [(first, None), (second, None)], params)

@@ -1,0 +1,34 @@
+"""What stories are compared by: the terms of articles, and their frozen frequencies."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "story_terms",
+        sa.Column("article_id", Id, autoincrement=False, nullable=False),
+        sa.Column("published_start", sa.BigInteger(), nullable=True),
+        sa.Column("published_end", sa.BigInteger(), nullable=True),
+        sa.Column("terms", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("article_id", name=op.f("pk_story_terms")),
+    )
+    op.create_index("ix_story_terms_published_end", "story_terms", ["published_end"])
+    op.create_table(
+        "frozen",
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_frozen")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("frozen")
+    op.drop_table("story_terms")
