@@ -116,15 +116,11 @@ class Regrouping:
     def run(self, touched: Collection[int]) -> list[tuple[int, ...]]:
         """The groups of articles, lead first, of all stories that may be other ones; `before` has the old ids of these."""
         self._waiting = self._whole_stories(touched)
-        queue = sorted(self._waiting, key=self._time)
+        queue = sorted(self._waiting, key=lambda node: time_key(self._loaded.articles[node].published, node))
         for at in range(0, len(queue), CHUNK_NODES):
             self._put_back(queue[at : at + CHUNK_NODES])
         groups = {group[0]: group for group in self._group_of.values()}
         return [tuple(k for node in group for k in self._members[node]) for _, group in sorted(groups.items())]
-
-    def _time(self, node: Node) -> tuple[object, ...]:
-        self._loaded.load_articles([node])
-        return time_key(self._loaded.articles[node].published, node)
 
     def _put_back(self, chunk: Sequence[Node]) -> None:
         self._waiting.difference_update(chunk)
