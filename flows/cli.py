@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,15 @@ MEMBERS, PASSAGES, PLACES = 30, 12, 8
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")]
+
+
+class Exported(StrEnum):
+    """What `export` writes."""
+
+    ARTICLES = "articles"
+    STORIES = "stories"
+    PASSAGES = "passages"
+    PAIRS = "pairs"
 
 
 class NotFoundError(WirecopyError):
@@ -263,6 +273,42 @@ def match(
         console().print(matches_table(rows))
     else:
         typer.echo("No stored article shares a passage with it.")
+
+
+@app.command()
+def export(
+    what: Annotated[Exported, typer.Argument(metavar="articles|stories|passages|pairs", help="What to export.")],
+    *,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to: .jsonl, .csv (each also .gz) or .parquet by its ending; - is JSON Lines on standard output.",
+        ),
+    ],
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|DATE", help="Of stories, those changed by this run or later, or since this day."),
+    ] = None,
+) -> None:
+    """Write what is stored to a file: JSON Lines, CSV, Parquet.
+
+    A file that is there is replaced once the new one is complete.
+    """
+    from flows.exporting import STANDARD_OUTPUT, ending_of, export_rows
+    from flows.terminal import Progress, plural, visible
+
+    if since is not None and what is not Exported.STORIES:
+        raise typer.BadParameter("only stories are known to have changed since; leave it away", param_hint="--since")
+    since_run, since_time = _since(since)
+    ending_of(output)  # a wrong one is said before a database is looked for
+    with _database() as engine, _reading(engine) as conn, Progress() as progress:
+        written = export_rows(conn, what, output, since_run=since_run, since=since_time, progress=progress)
+    if output != STANDARD_OUTPUT:
+        noun = {"stories": "story"}.get(what, what.removesuffix("s"))
+        typer.echo(f"Exported {plural(written, noun)} to {visible(output)}.")
 
 
 # --------------------------------------------------------------------- sources
