@@ -276,6 +276,35 @@ def match(
 
 
 @app.command()
+def diff(
+    left: Annotated[str, typer.Argument(metavar="ARTICLE", help="An article's id, or the ending of its uri.")],
+    right: Annotated[str, typer.Argument(metavar="ARTICLE", help="Another one.")],
+    *,
+    whole: Annotated[bool, typer.Option("--full", help="What they do not share in full, too.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="What was taken for page furniture, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show two articles side by side, what they share marked.
+
+    Passages are numbered on both sides; words of a passage that the other article has not are underlined.
+    """
+    from db import queries
+    from flows.comparing import difference_lines, find_difference
+    from flows.terminal import console
+
+    with _database() as engine, _reading(engine) as conn:
+        ids = [_found(queries.find_article, conn, name) for name in (left, right)]
+        if ids[0] == ids[1]:
+            raise typer.BadParameter(f"both name the article {ids[0]}; name another one to compare it with", param_hint="ARTICLE")
+        found = find_difference(conn, *ids)
+    if as_json:
+        _print_json(found.plain())
+        return
+    out = console()
+    out.print(difference_lines(found, width=out.width, whole=whole, removed=removed, plain=out.color_system is None))
+
+
+@app.command()
 def export(
     what: Annotated[Exported, typer.Argument(metavar="articles|stories|passages|pairs", help="What to export.")],
     *,

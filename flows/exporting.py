@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = "-"
 
-ROW_GROUP_ROWS, ROW_GROUP_CHARS = 20_000, 16_000_000
-"""A row group of a Parquet file ends at either: enough for its columns to compress, some 100 MB of memory."""
+ROW_GROUP_ROWS, ROW_GROUP_CHARS = 10_000, 4_000_000
+"""A row group of a Parquet file ends at either: enough for its columns to compress, some 50 MB of memory."""
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # OWASP's list for CSV injection; the wide forms are those of Japanese input
 
