@@ -491,9 +491,9 @@ def _since(text: str | None) -> tuple[int | None, dt.datetime | None]:
         return int(text), None
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return None, (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter("give the number of a run, or a day as 2026-03-28", param_hint="--since") from None
-    return None, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _print_json(value: object) -> None:

@@ -70,12 +70,12 @@ class JsonLines:
 
 
 class Csv:
-    """UTF-8, a header, comma and double quote; None is empty, times are ISO 8601 in UTC, truth is true or false."""
+    """As RFC 4180 has it, in UTF-8; None is empty, times are ISO 8601 in UTC, truth is true or false."""
 
     def __init__(self, stream: BinaryIO, export: exports.Export) -> None:
         self._export = export
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        self._writer = csv.DictWriter(self._text, list(export.flat_columns), lineterminator="\n")
+        self._writer = csv.DictWriter(self._text, list(export.flat_columns), lineterminator="\r\n")
         self._writer.writeheader()
 
     def write(self, row: Row) -> None:
@@ -238,11 +238,14 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _remedy(error: OSError, output: str) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"the directory {Path(output).parent} does not exist; create it"
+    directory = Path(output).parent
+    if isinstance(error, FileNotFoundError) and not directory.is_dir():
+        return f"the directory {directory} does not exist; create it"
     if isinstance(error, PermissionError):
-        return f"{error.strerror}; check the permissions of the directory {Path(output).parent}"
-    return f"{error.strerror or error}; what was there is unchanged"
+        return f"{error.strerror}; check the permissions of the directory {directory}"
+    return f"{error.strerror or error}; " + (
+        "what has come out is not complete" if output == STANDARD_OUTPUT else "what was there is unchanged"
+    )
 
 
 def _iso(value: dt.datetime) -> str:
