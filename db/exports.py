@@ -62,7 +62,8 @@ class Export:
         if not self.parts:
             yield dict(row)
             return
-        own = {name: value for name, value in row.items() if name != self.parts}
+        left_out = {self.parts, *(self.part_columns or ())}
+        own = {name: value for name, value in row.items() if name not in left_out}
         for position, part in enumerate(row[self.parts], 1):
             yield {**own, "position": position, **part}
 
