@@ -12,7 +12,6 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -109,15 +108,16 @@ def difference_lines(
     layout = _Layout(beside=width >= BESIDE_COLUMNS)
     layout.add(*map(_head, found.articles))
     parts: list[RenderableType] = [layout.table]
-    if found.pair is None:
+    if not found.passages:
         parts.append(Text("\nThey share no passage." + ("" if whole else " `--full` shows their texts.")))
     else:
         differ = "{in braces}" if plain else "underlined"
         legend = f"[1 wire] … [/1] is one passage on both sides; words that the other side has not are {differ}."
-        parts.append(Text.assemble("\n", visible(found.pair["why"]), "\n", (legend, "dim")))
+        why = f"{visible(found.pair['why'])}\n" if found.pair else ""
+        parts.append(Text.assemble("\n", why, (legend, "dim")))
     if removed:
         parts += [Text("\nTaken for page furniture, and left out of what is compared:\n"), _removed_table(found)]
-    if found.pair is not None or whole:
+    if found.passages or whole:
         parts += [Text(), _texts_table(found, layout.beside, whole=whole, plain=plain)]
     return Group(*parts)
 
@@ -154,7 +154,7 @@ def _head(article: Row) -> Text:
     return Text("\n").join(Text(line, style) for line, style in lines)
 
 
-def _removed_table(found: Difference) -> RenderableType:
+def _removed_table(found: Difference) -> Table:
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for sign, rows in zip(SIGNS, found.removed, strict=True):
         for row in rows:
@@ -162,7 +162,7 @@ def _removed_table(found: Difference) -> RenderableType:
             made.add_row(Text(sign, "bold"), Text(f"{verb} ({row['rule']})"), Text(visible(row["text"]), "dim"))
         if not rows:
             made.add_row(Text(sign, "bold"), Text("nothing"), Text())
-    return Padding(made, (0, 0, 0, 0))
+    return made
 
 
 def _texts_table(found: Difference, beside: bool, *, whole: bool, plain: bool) -> Table:

@@ -53,6 +53,9 @@ class Writer(Protocol):
     def close(self) -> None:
         """Writes what is left."""
 
+    def abandon(self) -> None:
+        """Writes nothing any more: something went wrong."""
+
 
 class JsonLines:
     """One object a line, what belongs to a row as a list in it; times are ISO 8601 in UTC."""
@@ -67,6 +70,8 @@ class JsonLines:
 
     def close(self) -> None:
         """All has been written."""
+
+    abandon = close
 
 
 class Csv:
@@ -86,6 +91,9 @@ class Csv:
     def close(self) -> None:
         """Hands on what is buffered."""
         self._text.detach()
+
+    def abandon(self) -> None:
+        """What is buffered goes with the file."""
 
 
 class Parquet:
@@ -128,6 +136,10 @@ class Parquet:
         if self._rows:
             self._flush()
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Keeps pyarrow's writer from adding a footer when it is collected, to a file that is closed by then."""
+        self._writer.is_open = False
 
 
 FORMS: Mapping[str, Callable[[BinaryIO, exports.Export], Writer]] = {".jsonl": JsonLines, ".csv": Csv, ".parquet": Parquet}
@@ -182,10 +194,14 @@ def export_rows(
     done = 0
     with _opened(output) as stream, _zipped(stream, ending) as inner:
         writer = FORMS[ending.removesuffix(".gz")](inner, exports.EXPORTS[name])
-        for done, row in enumerate(exports.rows(conn, name, since_run=since_run, since=since), 1):
-            writer.write(row)
-            progress(f"export {name}", done, total)
-        writer.close()
+        try:
+            for done, row in enumerate(exports.rows(conn, name, since_run=since_run, since=since), 1):
+                writer.write(row)
+                progress(f"export {name}", done, total)
+            writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
     return done
 
 

@@ -424,6 +424,25 @@ def test_a_full_standard_output_is_one_line(sample: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_signal_ends_it_without_a_word_and_without_a_file(ending: str, sample: Path) -> None:
+    code = f"""
+import os, signal, sys
+from flows import cli, exporting
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+exporting.visible_json = exporting._cell = stop
+if {ending!r} == ".parquet":
+    exporting.Parquet._flush = stop
+sys.argv = ["wirecopy", "export", "pairs", "-o", "pairs{ending}"]
+cli.main()
+"""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+    assert files(sample) == set()
+
+
 def test_nobody_who_reads_on_is_no_error_to_speak_of(sample: Path) -> None:
     command = [sys.executable, "-m", "flows", "export", "articles", "-o", "-"]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
