@@ -505,10 +505,29 @@ def occurrences(conn: Connection, passage_id: int) -> list[dict[str, Any]]:
 
 
 def alignments(conn: Connection, one: int, other: int) -> list[dict[str, Any]]:
-    """Rows of `passage_alignment` between two articles, in the order of the left one's text."""
-    view = BY_NAME["passage_alignment"]
+    """Rows of `passage_alignment` between two articles, in the order of the left one's text.
+
+    With their places in the clean texts: `left_start_char`, `left_end_char`, `right_start_char`, `right_end_char`.
+    """
+    view, table = BY_NAME["passage_alignment"], schema.link
+    places = [table.c[f"{side}_{end}"].label(f"{side}_{end}_char") for side in ("left", "right") for end in ("start", "end")]
     sides = (view.c.left_article_id == min(one, other), view.c.right_article_id == max(one, other))
-    return _rows(conn, sa.select(view).where(*sides).order_by(view.c.left_start, view.c.right_start))
+    statement = sa.select(view, *places).join(table, table.c.link_id == view.c.link_id).where(*sides)
+    return _rows(conn, statement.order_by(view.c.left_start, view.c.right_start))
+
+
+def article_pair(conn: Connection, one: int, other: int) -> dict[str, Any] | None:
+    """The row of `article_pair` of two articles, in either order; None if they share nothing."""
+    view = BY_NAME["article_pair"]
+    ends = (view.c.left_article_id, view.c.right_article_id)
+    either = sa.or_(*(sa.and_(ends[0] == left, ends[1] == right) for left, right in ((one, other), (other, one))))
+    return next(iter(_rows(conn, sa.select(view).where(either))), None)
+
+
+def removed_texts(conn: Connection, article_id: int) -> list[dict[str, Any]]:
+    """Rows of `removed_text` of an article, in the order of its text."""
+    view = BY_NAME["removed_text"]
+    return _rows(conn, sa.select(view).where(view.c.article_id == article_id).order_by(view.c.raw_start, view.c.raw_end))
 
 
 def find_article(conn: Connection, text: str) -> int:

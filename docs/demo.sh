@@ -16,6 +16,7 @@ What to try next:
   wirecopy run seeds                     nothing new, so nothing changes
   wirecopy sources add path/to/texts     a folder of .txt, .html or .jsonl of your own
   wirecopy match path/to/article.txt     who else carries this text?
+  wirecopy export passages -o x.csv      for a spreadsheet; .jsonl and .parquet too
 
 SQL on wirecopy.db, with the sqlite3 of your choice:
   SELECT source, title, copied_ratio FROM article_overview ORDER BY copied_ratio DESC;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,15 @@ MEMBERS, PASSAGES, PLACES = 30, 12, 8
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")]
+
+
+class Exported(StrEnum):
+    """What `export` writes."""
+
+    ARTICLES = "articles"
+    STORIES = "stories"
+    PASSAGES = "passages"
+    PAIRS = "pairs"
 
 
 class NotFoundError(WirecopyError):
@@ -265,6 +275,71 @@ def match(
         typer.echo("No stored article shares a passage with it.")
 
 
+@app.command()
+def diff(
+    left: Annotated[str, typer.Argument(metavar="ARTICLE", help="An article's id, or the ending of its uri.")],
+    right: Annotated[str, typer.Argument(metavar="ARTICLE", help="Another one.")],
+    *,
+    whole: Annotated[bool, typer.Option("--full", help="What they do not share in full, too.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="What was taken for page furniture, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show two articles side by side, what they share marked.
+
+    Passages are numbered on both sides; words of a passage that the other article has not are underlined.
+    """
+    from db import queries
+    from flows.comparing import difference_lines, find_difference
+    from flows.terminal import console
+
+    with _database() as engine, _reading(engine) as conn:
+        ids = [_found(queries.find_article, conn, name) for name in (left, right)]
+        if ids[0] == ids[1]:
+            raise typer.BadParameter(f"both name the article {ids[0]}; name another one to compare it with", param_hint="ARTICLE")
+        found = find_difference(conn, *ids)
+    if as_json:
+        _print_json(found.plain())
+        return
+    out = console()
+    out.print(difference_lines(found, width=out.width, whole=whole, removed=removed, plain=out.color_system is None))
+
+
+@app.command()
+def export(
+    what: Annotated[Exported, typer.Argument(metavar="articles|stories|passages|pairs", help="What to export.")],
+    *,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to: .jsonl, .csv (each also .gz) or .parquet by its ending; - is JSON Lines on standard output.",
+        ),
+    ],
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|DATE", help="Of stories, those changed by this run or later, or since this day."),
+    ] = None,
+) -> None:
+    """Write what is stored to a file: JSON Lines, CSV, Parquet.
+
+    A file that is there is replaced once the new one is complete.
+    """
+    from flows.exporting import STANDARD_OUTPUT, ending_of, export_rows
+    from flows.terminal import Progress, plural, visible
+
+    if since is not None and what is not Exported.STORIES:
+        raise typer.BadParameter("only stories are known to have changed since; leave it away", param_hint="--since")
+    since_run, since_time = _since(since)
+    ending_of(output)  # a wrong one is said before a database is looked for
+    with _database() as engine, _reading(engine) as conn, Progress() as progress:
+        written = export_rows(conn, what, output, since_run=since_run, since=since_time, progress=progress)
+    if output != STANDARD_OUTPUT:
+        noun = {"stories": "story"}.get(what, what.removesuffix("s"))
+        typer.echo(f"Exported {plural(written, noun)} to {visible(output)}.")
+
+
 # --------------------------------------------------------------------- sources
 
 
@@ -416,9 +491,9 @@ def _since(text: str | None) -> tuple[int | None, dt.datetime | None]:
         return int(text), None
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return None, (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter("give the number of a run, or a day as 2026-03-28", param_hint="--since") from None
-    return None, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _print_json(value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 import json
 import os
@@ -29,6 +30,8 @@ LEAVES = (
     ("stories",),
     ("show",),
     ("match",),
+    ("diff",),
+    ("export",),
     ("sources", "list"),
     ("sources", "add"),
     ("sources", "check"),
@@ -197,7 +200,22 @@ def test_a_usage_error_is_2(arguments: tuple[str, ...], run: Command, home: Path
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "-3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-13-01",
+        "2026-03",
+        "",
+        "-3",
+        "+3",
+        "1e3",
+        "2026-03-28T25:00",
+        "2026-03-28T10:00+99:00",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T23:00-14:00",
+    ],
+)
 def test_since_takes_a_run_or_a_day(text: str, run: Command, sample: Path) -> None:
     assert "--since" in run("stories", f"--since={text}", status=2).err
 
@@ -347,6 +365,19 @@ def test_stories_since_a_run_or_a_day(run: Command, sown: Path) -> None:
         assert len(rows) == count, since
         assert count != 1 or str(rows[0]["story_id"]) == dam
     assert "changed since then" in run("stories", "--since", "3").out
+
+
+def test_since_is_a_time_in_utc_unless_it_says_another(run: Command, sample: Path) -> None:
+    changed = dt.datetime.fromisoformat(json.loads(run("stories", "--limit", "1", "--json").out)[0]["updated_at"])
+    before, after = (changed + dt.timedelta(minutes=minutes) for minutes in (-1, 1))
+    for zone in (None, dt.UTC, dt.timezone(dt.timedelta(hours=9)), dt.timezone(-dt.timedelta(hours=3, minutes=30))):
+        for moment, count in ((before, 2), (after, 0)):
+            since = (moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)).isoformat()
+            assert len(json.loads(run("stories", f"--since={since}", "--json").out)) == count, since
+    assert len(json.loads(run("stories", f"--since={changed:%Y-%m-%d}", "--json").out)) == 2
+    assert json.loads(run("stories", f"--since={after + dt.timedelta(days=1):%Y%m%d}", "--json").out) == []
+    assert len(json.loads(run("stories", "--since=0", "--json").out)) == 2
+    assert len(json.loads(run("stories", f"--since={changed.isoformat()}", "--json").out)) == 2
 
 
 def test_show_takes_the_beginning_of_an_id(run: Command, sample: Path) -> None:
@@ -596,7 +627,7 @@ def loaded_by(folder: Path, *arguments: str) -> set[str]:
 
 
 def test_help_loads_nothing_heavy(home: Path) -> None:
-    heavy = {"prefect", "sqlalchemy", "trafilatura", "numpy", "pydantic_settings", "alembic", "scipy", "lxml"}
+    heavy = {"prefect", "sqlalchemy", "trafilatura", "numpy", "pydantic_settings", "alembic", "scipy", "lxml", "pyarrow"}
     for command in (("--help",), ("run", "--help"), ("sources", "--help")):
         assert not loaded_by(home, *command) & heavy
 
@@ -605,7 +636,7 @@ def test_a_run_does_not_load_prefect(sown: Path) -> None:
     loaded = loaded_by(sown, "run")
     assert "sqlalchemy" in loaded
     assert not loaded & {"prefect", "fastapi"}
-    assert not loaded_by(sown, "stories") & {"prefect", "fastapi", "trafilatura"}
+    assert not loaded_by(sown, "stories") & {"prefect", "fastapi", "trafilatura", "pyarrow"}
 
 
 def test_nobody_else_ships_our_packages() -> None:

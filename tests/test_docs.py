@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from db.engine import open_engine
+from db.exports import EXPORTS
 from db.views import VIEWS
+from flows.exporting import ENDINGS
 from flows.settings import Settings
 from flows.sources import METADATA_FIELDS, OriginSettings
 from flows.steps import run_sources
@@ -166,7 +168,7 @@ def run_in(folder: Path, *arguments: str) -> str:
 
 
 def test_the_readme_shows_what_the_commands_print(folder: Path) -> None:
-    block = next(block for block in blocks(README, "console") if "wirecopy show" in block)
+    block = "".join(blocks(README, "console"))
     for part in block.split("$ wirecopy ")[1:]:
         command, _, shown = part.partition("\n")
         printed = _NO_MARGIN.sub("", run_in(folder, "-m", "flows", *command.split()))
@@ -232,6 +234,24 @@ def test_the_keys_of_the_page_on_sources_are_those_there_are() -> None:
     for kind in FORMATS:
         for ending in kind.endings:
             assert f"`{ending}`" in text
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_the_columns_of_the_page_on_exports_are_those_there_are(name: str) -> None:
+    export = EXPORTS[name]
+    named = first_cells((ROOT / "docs" / "exports.md").read_text("utf-8"), f"## `{name}`")
+    assert named == set(export.columns) | ({export.parts, *export.flat_columns} if export.parts else set())
+
+
+def test_the_commands_of_the_page_on_exports_run(folder: Path) -> None:
+    page = ROOT / "docs" / "exports.md"
+    assert set(re.findall(r"`(\.[a-z.]+)`", page.read_text("utf-8"))) >= set(ENDINGS)
+    run_in(folder, "-m", "flows", "run", "seeds")
+    (commands,) = blocks(page, "sh")
+    for line in commands.splitlines():
+        command = re.split(r" +[#|] ", line.removeprefix("wirecopy "))[0].split()
+        assert run_in(folder, "-m", "flows", *command)
+        assert command[3] == "-" or (folder / command[3]).stat().st_size
 
 
 def test_the_example_of_the_page_on_sources_is_that_of_the_sample() -> None:
