@@ -17,9 +17,6 @@ from pipeline.clusters import (
     copy_edges,
     group_by_leads,
     is_copy_edge,
-    stories,
-    story_edges,
-    wide_passages,
 )
 from pipeline.params import MatchParams
 from pipeline.records import Group, Link, MatchedArticle, Pair, Published, Span, time_key
@@ -191,105 +188,6 @@ def test_copy_clusters_are_the_groups_of_two_and_more(edges: Edges) -> None:
     articles = {k: article(k) for k in range(1, 10)}
     expected = {frozenset(members) for members in literal_groups(edges).values() if len(members) > 1}
     assert partition(group.members for group in copy_clusters(edges, articles)) == expected
-
-
-# --------------------------------------------------------------------- stories
-
-
-def edges_of(links: list[Link], *days: float | None, joins_none: Iterable[int] = ()) -> Edges:
-    return story_edges(links, articles_on(*days), set(joins_none), PARAMS)
-
-
-@pytest.mark.parametrize(("tokens", "edge"), [(11, False), (12, True), (40, True)])
-def test_a_story_edge_stands_from_twelve_tokens(tokens: int, edge: bool) -> None:
-    assert edges_of([link(1, 2, tokens=tokens)], 0, 0) == ({(1, 2): tokens} if edge else {})
-    assert edges_of([link(1, 2, tokens=tokens, kind="quote")], None, 0) == ({(1, 2): tokens} if edge else {})
-
-
-@pytest.mark.parametrize(("days", "edge"), [((0, 15), True), ((0, 15.01), False), ((15.01, 0), False), ((0, None), True)])
-def test_articles_further_apart_than_the_window_share_no_story(days: tuple[float | None, ...], edge: bool) -> None:
-    assert bool(edges_of([link(1, 2)], *days)) is edge
-
-
-def test_recycled_links_and_those_of_wide_passages_join_nothing() -> None:
-    links = [link(1, 2, recycled=True)]
-    assert edges_of(links, 0, 0) == {}
-    links = [link(1, 2), link(1, 2, left=(200, 300), right=(200, 300), tokens=13)]
-    assert edges_of(links, 0, 0, joins_none={links[0].link_id}) == {(1, 2): 13}
-
-
-def test_the_links_of_a_pair_add_up_where_they_do_not_overlap() -> None:
-    apart = [link(1, 2, tokens=8), link(1, 2, left=(100, 200), right=(100, 200), tokens=9)]
-    assert edges_of(apart, 0, 0) == {(1, 2): 17}
-    twice = [link(1, 2, tokens=13), link(1, 2, right=(300, 400), tokens=12)]
-    assert edges_of(twice, 0, 0) == {(1, 2): 13}
-
-
-@given(
-    st.lists(st.tuples(*[st.integers(0, 8)] * 2, *[st.integers(1, 6)] * 2), max_size=5, unique=True),
-    st.randoms(use_true_random=False),
-)
-@settings(max_examples=200)
-def test_story_edges_do_not_depend_on_the_order_of_links(spans: list[tuple[int, int, int, int]], random: object) -> None:
-    links = [link(1, 2, left=(a, a + n), right=(b, b + m), tokens=8) for a, b, n, m in spans]
-    shuffled = list(links)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert edges_of(shuffled, 0, 0) == edges_of(links, 0, 0)
-
-
-@pytest.mark.parametrize(("nodes", "wide"), [(20, False), (21, True)])
-def test_a_passage_in_more_than_twenty_nodes_is_wide(nodes: int, wide: bool) -> None:
-    places = {7: list(range(nodes))}
-    assert wide_passages(places, {}, PARAMS) == ({7} if wide else set())
-    assert wide_passages({7: [*range(nodes), *range(nodes)]}, {}, PARAMS) == ({7} if wide else set())
-
-
-def test_the_copies_of_one_cluster_are_one_node() -> None:
-    places = {7: list(range(40))}
-    assert wide_passages(places, {k: k // 2 * 2 for k in range(40)}, PARAMS) == set()
-    assert wide_passages(places, dict.fromkeys(range(10), 0), PARAMS) == {7}
-
-
-@given(graphs, graphs)
-@settings(max_examples=200)
-def test_stories_part_all_articles_and_keep_copy_clusters_whole(copy: Edges, shared: Edges) -> None:
-    articles = {k: article(k, k % 3) for k in range(1, 12)}
-    clusters = copy_clusters(copy, articles)
-    found = stories(articles, shared, clusters, articles)
-    assert sorted(k for group in found for k in group.members) == sorted(articles)
-    for cluster in clusters:
-        assert sum(bool(set(cluster.members) & set(group.members)) for group in found) == 1
-        assert any(set(cluster.members) <= set(group.members) for group in found)
-    node_of = {k: cluster.lead for cluster in clusters for k in cluster.members}
-    near = {frozenset((node_of.get(a, a), node_of.get(b, b))) for a, b in shared}
-    for group in found:
-        for node in {node_of.get(k, k) for k in group.members} - {group.lead}:
-            assert frozenset((node, group.lead)) in near
-
-
-@given(graphs, graphs, st.randoms(use_true_random=False))
-@settings(max_examples=100)
-def test_stories_do_not_depend_on_any_order(copy: Edges, shared: Edges, random: object) -> None:
-    articles = {k: article(k, k % 3) for k in range(1, 12)}
-    clusters = copy_clusters(copy, articles)
-    edges, ids = list(shared.items()), list(articles)
-    random.shuffle(edges)  # type: ignore[attr-defined]
-    random.shuffle(ids)  # type: ignore[attr-defined]
-    turned = stories(ids, dict(edges), clusters[::-1], articles)
-    assert members_of(turned) == members_of(stories(articles, shared, clusters, articles))
-
-
-def test_lone_articles_are_stories_of_their_own() -> None:
-    articles = articles_on(0, 0, 0)
-    assert members_of(stories(articles, {(1, 2): 20}, [], articles)) == [(1, 2), (3,)]
-    assert stories([], {}, [], {}) == []
-
-
-def test_a_round_up_does_not_glue_stories() -> None:
-    """1 to 3 and 4 to 6 are two stories; 7 shares a little with both."""
-    articles = articles_on(*[0] * 7)
-    edges = {(1, 2): 60, (1, 3): 60, (4, 5): 50, (4, 6): 50, (1, 7): 14, (4, 7): 13}
-    assert partition(g.members for g in stories(articles, edges, [], articles)) == {frozenset({1, 2, 3, 7}), frozenset({4, 5, 6})}
 
 
 # ------------------------------------------------------------------------- ids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -51,13 +52,22 @@ PIECES = (
 )
 TEXTS = ("alpha/a0.txt", "alpha/a1.txt", "alpha/a2.txt", "alpha/in/a3.txt", "beta/b0.txt", "beta/b1.txt", "beta/b2.txt")
 RECORDS = ("beta/c.jsonl#r0", "beta/c.jsonl#r1", "beta/c.jsonl#r2", "beta/c.jsonl#r3")
+TOPICS = [words(("topic", k), 14).split() for k in range(5)]
 Content = tuple[str, str | None]
 """A text, and the day that is given beside it."""
 
 
 def content(slot: str, chosen: list[int], version: int, day: int | None) -> Content:
-    text = story_text((slot, version), *(PIECES[k] for k in chosen))
+    text = story_text((slot, version), *(piece(k, (slot, version)) for k in chosen))
     return text, None if day is None else f"2019-03-{day:02}"
+
+
+def piece(number: int, slot: object) -> str:
+    """A piece that others have word for word, or some words on a topic, in an order of the slot's own."""
+    if number < len(PIECES):
+        return PIECES[number]
+    chance = random.Random(repr((slot, number)))
+    return f"{' '.join(chance.sample(TOPICS[number - len(PIECES)], 9))}."
 
 
 class Folder:
@@ -148,7 +158,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def contents() -> st.SearchStrategy[tuple[list[int], int, int | None]]:
-    pieces = st.lists(st.integers(0, len(PIECES) - 1), max_size=3, unique=True)
+    pieces = st.lists(st.integers(0, len(PIECES) + len(TOPICS) - 1), max_size=4, unique=True)
     return st.tuples(pieces, st.integers(0, 1), st.none() | st.integers(1, 25))
 
 
