@@ -12,15 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import RemovedSpan, Tokens
+from pipeline.layout import paragraph_starts, sentence_starts
+from pipeline.quotation import quotations
 from pipeline.text import (
     MAX_TOKEN_CHARS,
     clean_text,
     fold,
     inside,
     kept_intervals,
-    paragraph_starts,
-    quotations,
-    sentence_starts,
     to_clean,
     to_raw,
     tokenize,

@@ -1,0 +1,291 @@
+"""Which stretches of a text are words of somebody else, presented as such.
+
+In: a text. Out: intervals, in code points: what stands inside quotation marks, embedded
+posts, turns of a transcript, and paragraphs that a saying verb and a colon lead in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.layout import paragraph_starts, positions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Intervals = list[tuple[int, int]]
+Marks = list[tuple[int, str]]
+
+
+def quotations(text: str) -> Intervals:
+    """The quoted intervals, in order and disjoint, quotation marks left out; none goes beyond its paragraph.
+
+    A quotation that is not closed ends with its paragraph: where the next one
+    begins with an opening mark, that mark opens the next interval.
+    """
+    marks = _marks(text)
+    marked = _inside_marks(text, marks) if marks else []
+    presented = [*_posts(text), *_turns(text), *_led_in(text), *_dialogue(text)]
+    return _union(marked, presented) if presented else marked
+
+
+def _union(one: Intervals, other: Intervals) -> Intervals:
+    """Both, in order; what overlaps is one interval, what only touches stays two."""
+    merged: Intervals = []
+    for start, end in sorted([*one, *other]):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+# ------------------------------------------------------------- quotation marks
+
+# What may close a quotation, by what opened it. Titles (《 》) are no speech.
+_CLOSERS = {
+    '"': ('"', "”", "“", "''"),
+    "“": ("”", '"', "“", "''"),
+    "„": ("“", "”", '"'),
+    "«": ("»",),
+    "»": ("«", "»"),  # German, Finnish
+    "‹": ("›",),
+    "›": ("‹", "›"),
+    "「": ("」",),
+    "『": ("』",),
+    "``": ("''", '"'),
+    "''": ("''",),
+}
+# These are apostrophes, commas or closing marks more often: believed only where the closing mark follows.
+_DOUBTFUL = {"'": "'’", "‘": "’'", "‚": "‘’", "”": "”"}
+_MARK_CHARACTERS = frozenset("\"“”„«»‹›「」『』‘’‚`'")
+_PUNCTUATION = frozenset(".,;:!?)]…—–-")
+_OPENED_BEHIND = frozenset("([{—–-/\"“„«")
+_LONGEST_SINGLE_QUOTE = 1_000
+"""A quotation in doubtful marks that runs longer is more likely an apostrophe gone wrong."""
+
+_ELISION = re.compile(r"(?:\d\ds?|n|em|til|tis|twas|cause|bout|round)\b", re.IGNORECASE)
+"""Behind an opening single mark, these say that it is an apostrophe: ’90s, rock ’n’ roll, ’em."""
+
+
+def _marks(text: str) -> Marks:
+    """Quotation marks by their place: `` and '' are one each, apostrophes inside words and a single ` are none."""
+    marks: Marks = []
+    for at in positions_of(text, _MARK_CHARACTERS):
+        mark = text[at]
+        if mark in "'’‘" and text[at + 1 : at + 2].isalnum() and at and text[at - 1].isalnum():
+            continue
+        if mark in "`'" and text[at + 1 : at + 2] == mark:
+            marks.append((at, mark * 2))
+        elif mark in "`'" and marks and marks[-1] == (at - 1, mark * 2):
+            continue
+        elif mark != "`":
+            marks.append((at, mark))
+    return marks
+
+
+def _inside_marks(text: str, marks: Marks) -> Intervals:
+    starts = paragraph_starts(text)
+    ends = [*starts[1:], len(text)]
+    spans: Intervals = []
+    opened, since, paragraph, behind = "", 0, 0, 0
+    for k, (at, mark) in enumerate(marks):
+        if at < behind:  # inside a quotation in doubtful marks
+            continue
+        while at >= ends[paragraph]:
+            if opened:
+                spans.append((since, ends[paragraph]))
+            opened = ""
+            paragraph += 1
+        if opened:
+            if _closes(text, marks, k, opened):
+                spans.append((since, at))
+                opened = ""
+            elif mark == '"' and opened in "\"“":  # it stands like an opening mark: the closing one was lost
+                spans.append((since, at))
+                opened, since = mark, at + 1
+        elif mark in _DOUBTFUL:
+            end = _partner(text, marks, k, ends[paragraph])
+            if not end and at == starts[paragraph] and text[ends[paragraph] :][:1] == mark:
+                end = ends[paragraph]  # a quotation of many paragraphs opens each
+            if end:
+                spans.append((at + 1, end))
+                behind = end + 1
+        elif _opens(text, at, mark):
+            opened, since = mark, at + len(mark)
+    if opened:
+        spans.append((since, ends[paragraph]))
+    return spans
+
+
+def _looks_closing(text: str, at: int, mark: str) -> bool:
+    """It stands behind a word or its punctuation, and no word follows."""
+    return at > 0 and not text[at - 1].isspace() and not text[at + len(mark) : at + len(mark) + 1].isalnum()
+
+
+def _closes(text: str, marks: Marks, k: int, opened: str) -> bool:
+    at, mark = marks[k]
+    if mark not in _CLOSERS[opened]:
+        return False
+    if mark == '"':
+        return not (text[at - 1].isspace() and text[at + 1 : at + 2].isalnum()) and not _is_inches(text, marks, k)
+    if mark == opened or (mark in "“''" and opened in '"“'):
+        return _looks_closing(text, at, mark) or mark == "''"
+    return True
+
+
+def _is_inches(text: str, marks: Marks, k: int) -> bool:
+    """A figure before it, the sentence going on behind it, and another mark that closes."""
+    at = marks[k][0]
+    if not (text[at - 1].isdigit() and text[at + 1 : at + 2] == " " and text[at + 2 : at + 3].islower()):
+        return False
+    behind = next(((place, mark) for place, mark in marks[k + 1 :] if mark in "\"”"), None)
+    return behind is not None and "\n" not in text[at : behind[0]] and _looks_closing(text, *behind)
+
+
+def _opens(text: str, at: int, mark: str) -> bool:
+    if mark not in _CLOSERS:
+        return False
+    before, behind = text[at - 1 : at] if at else "", text[at + len(mark) : at + len(mark) + 1]
+    if mark == '"':
+        return bool(behind) and not behind.isspace() and not (before.strip() and (behind in _PUNCTUATION or before.isdigit()))
+    if mark in "»›''":
+        return not before.isalnum() and behind.isalnum()
+    if mark in "“«":  # “so“ and »so« without what opened them
+        return not (before.strip() and before not in _OPENED_BEHIND and (not behind.strip() or behind in _PUNCTUATION))
+    return True
+
+
+def _partner(text: str, marks: Marks, k: int, end: int) -> int:
+    """Where a doubtful mark is closed in its paragraph, which ends at `end`; 0: nowhere.
+
+    A mark behind an s (the ministers’ plan) closes only where no better one comes.
+    """
+    at, opening = marks[k]
+    if not _opens_doubtfully(text, at, opening):
+        return 0
+    possible = 0
+    for place, mark in marks[k + 1 :]:
+        if place >= end or place - at > _LONGEST_SINGLE_QUOTE:
+            break
+        if mark not in _DOUBTFUL[opening]:
+            if mark == opening:  # ‘ inside ‘ ’
+                break
+            continue
+        if _looks_closing(text, place, mark):
+            if text[place - 1] not in "sS" or text[place + 1 : place + 2] != " ":
+                return place
+            possible = possible or place
+        elif _opens_doubtfully(text, place, mark):
+            break
+    return possible
+
+
+def _opens_doubtfully(text: str, at: int, mark: str) -> bool:
+    before, behind = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
+    if before and not before.isspace() and before not in _OPENED_BEHIND:
+        return False
+    if mark == "”" and before.strip():  # a closing mark behind a dash or a bracket
+        return False
+    return (behind.isalnum() or behind in "“\"„¿¡@#$£€[(…" and bool(behind)) and not _ELISION.match(text, at + 1)
+
+
+# ------------------------------------------- words presented without their marks
+
+_HANDLE = re.compile(r"\(@\w{1,30}\)(?: [A-Z][a-z]+ \d{1,2}, \d{4})?")
+_LONGEST_NAME = 60
+_LONGEST_POST = 400
+"""A post had at most 280 characters, with links and what embedding adds some more."""
+_SENTENCE = re.compile(r"[.!?…]\s+")
+
+
+def _posts(text: str) -> Iterator[tuple[int, int]]:
+    """Embedded posts: a paragraph that ends "— Name (@handle) June 5, 2017", or begins "Name (@handle) Text"."""
+    at, reached = text.find("(@"), 0
+    while at >= 0:
+        match = _HANDLE.match(text, at)
+        at = text.find("(@", at + 2)
+        if match is None:
+            continue
+        line = text.rfind("\n", 0, match.start()) + 1
+        dash = max(text.rfind(d, max(line, match.start() - _LONGEST_NAME), match.start()) for d in "—–")
+        if dash > line:
+            start = max(line, reached)
+            if dash - start > _LONGEST_POST:
+                sentence = _SENTENCE.search(text, dash - _LONGEST_POST, dash)
+                start = sentence.end() if sentence else dash - _LONGEST_POST
+            yield start, match.end()
+            reached = match.end()
+        elif match.start() - line <= _LONGEST_NAME:
+            end = text.find("\n", match.end())
+            end = len(text) if end < 0 else end
+            body = text[match.end() : end].strip()
+            if body and len(body) <= _LONGEST_POST and not body[0].islower() and body[0] not in ",.;:)—–":
+                yield match.end(), end
+
+
+_TURN = re.compile(r"\n([A-Z][A-Z.,'’() -]{2,40}):[ \t]+(?=\S)")
+_NO_SPEAKER = re.compile(r"RELATED|WATCH|MORE|READ|SEE|ALSO|PHOTO|VIDEO|UPDATE|BREAKING|EXCLUSIVE|TRENDING|LISTEN|POLL|FACT|NOTE")
+_FEWEST_TURNS = 3
+
+
+def _turns(text: str) -> Iterator[tuple[int, int]]:
+    """Turns of a transcript: paragraphs that begin "AMY GOODMAN: ", at least three in a text."""
+    found = [match for match in _TURN.finditer(text) if not _NO_SPEAKER.match(match[1])]
+    if len(found) < _FEWEST_TURNS:
+        return
+    for match in found:
+        end = text.find("\n", match.end())
+        yield match.end(), len(text) if end < 0 else end
+
+
+_SAYING = (
+    "said|says|saying|told|tells|asked|asks|added|adds|wrote|writes|writing|tweeted|tweets|tweeting|tweet|posted|replied|replies"
+    "|responded|responds|responding|explained|explains|stated|states|statement|declared|announced|argued|argues|claimed|quote|quotes"
+    "|testified|reads|continued|answer|answered|exchange|transcript|remarks|speech|letter"
+    "|sagte|sagt|erklärte|erklärt|schrieb|schreibt|twitterte|mitgeteilt|betonte|Wortlaut|Erklärung"
+    "|dit|déclaré|déclare|écrit|affirmé|affirme|ajouté|ajoute|tweeté|expliqué|communiqué"
+    "|dijo|dice|declaró|afirmó|escribió|señaló|añadió|explicó|tuiteó|comunicado"
+    "|detto|dichiarato|scrive|scritto|spiegato|disse|afirmou|escreveu|declarou"
+    "|сказал|сказала|заявил|заявила|написал|написала|говорится|сообщил|сообщила|отметил|добавил"
+    "|powiedział|powiedziała|napisał|napisała|oświadczył|dodał"
+)
+_LED_IN = re.compile(rf"\b(?:{_SAYING})\b[^.!?\n]{{0,100}}$", re.IGNORECASE)
+_SHORTEST_LED_IN, _LONGEST_LED_IN = 40, 2_000
+
+
+def _led_in(text: str) -> Iterator[tuple[int, int]]:
+    """Block quotations: the paragraph behind one that ends in a saying verb and a colon."""
+    at = text.find(":\n")
+    while at >= 0:
+        line = max(text.rfind("\n", 0, at) + 1, at - 200)
+        if _LED_IN.search(text, line, at):
+            start = at + 1
+            while text[start : start + 1].isspace():
+                start += 1
+            end = text.find("\n", start)
+            end = len(text) if end < 0 else end
+            if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN:
+                yield start, end
+        at = text.find(":\n", at + 2)
+
+
+_SPEECH = re.compile(r"(?:\A|\n)\s*([—–])[ \u00a0]?(?=[^\W\d]|[¿¡«…])(?P<line>[^\n]*)")
+_TAG = re.compile(r"[,!?…][ \u00a0]?[—–][ \u00a0]?(?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])|(?<=[^\W_])[ ][—–](?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])")
+_RESUMED = re.compile(r"[.,!?…]?[ \u00a0]?[—–][.,]?[ \u00a0]?")
+
+
+def _dialogue(text: str) -> Iterator[tuple[int, int]]:
+    """Dialogue behind dashes (— Мы идём, — сказал он. —Vamos —dijo.): only lines that say who speaks are believed."""
+    if "\n—" not in text and "\n–" not in text and text[:1] not in {"—", "–"}:
+        return
+    for match in _SPEECH.finditer(text):
+        tag = _TAG.search(text, match.start("line"), match.end("line"))
+        if tag is None:
+            continue
+        yield match.start("line"), tag.start()
+        resumed = _RESUMED.search(text, tag.end(), match.end("line"))
+        if resumed and resumed[0].strip(" .,!?…\u00a0"):
+            yield resumed.end(), match.end("line")
+
