@@ -60,7 +60,7 @@ def _table_of(characters: frozenset[str]) -> NDArray[np.bool_]:
 
 def positions_of(text: str, characters: frozenset[str]) -> list[int]:
     """Where the characters stand; some ten times as fast as a regular expression that finds them."""
-    found: list[int] = np.flatnonzero(_table_of(characters)[code_points(text)]).tolist()
+    found: list[int] = np.flatnonzero(_table_of(characters).take(code_points(text))).tolist()
     return found
 
 

@@ -107,16 +107,22 @@ def _inside_marks(text: str, marks: Marks) -> Intervals:
                 opened, since = mark, at + 1
         elif mark in _DOUBTFUL:
             end = _partner(text, marks, k, ends[paragraph])
-            if not end and at == starts[paragraph] and text[ends[paragraph] :][:1] == mark:
-                end = ends[paragraph]  # a quotation of many paragraphs opens each
             if end:
                 spans.append((at + 1, end))
                 behind = end + 1
+            elif _goes_on(text, at, starts[paragraph], ends[paragraph]):
+                spans.append((at + 1, ends[paragraph]))
+                behind = ends[paragraph]
         elif _opens(text, at, mark):
             opened, since = mark, at + len(mark)
     if opened:
         spans.append((since, ends[paragraph]))
     return spans
+
+
+def _goes_on(text: str, at: int, start: int, end: int) -> bool:
+    """A quotation of many paragraphs: the mark stands at the start of its paragraph or behind a colon, and opens the next."""
+    return text[end : end + 1] == text[at] and (at == start or text[at - 2 : at] == ": ") and _opens_doubtfully(text, at, text[at])
 
 
 def _looks_closing(text: str, at: int, mark: str) -> bool:
@@ -240,27 +246,31 @@ def _turns(text: str) -> Iterator[tuple[int, int]]:
         yield match.end(), len(text) if end < 0 else end
 
 
-_SAYING = (
-    "said|says|saying|told|tells|asked|asks|added|adds|wrote|writes|writing|tweeted|tweets|tweeting|tweet|posted|replied|replies"
-    "|responded|responds|responding|explained|explains|stated|states|statement|declared|announced|argued|argues|claimed|quote|quotes"
-    "|testified|reads|continued|answer|answered|exchange|transcript|remarks|speech|letter"
-    "|sagte|sagt|erklärte|erklärt|schrieb|schreibt|twitterte|mitgeteilt|betonte|Wortlaut|Erklärung"
-    "|dit|déclaré|déclare|écrit|affirmé|affirme|ajouté|ajoute|tweeté|expliqué|communiqué"
-    "|dijo|dice|declaró|afirmó|escribió|señaló|añadió|explicó|tuiteó|comunicado"
-    "|detto|dichiarato|scrive|scritto|spiegato|disse|afirmou|escreveu|declarou"
-    "|сказал|сказала|заявил|заявила|написал|написала|говорится|сообщил|сообщила|отметил|добавил"
-    "|powiedział|powiedziała|napisał|napisała|oświadczył|dodał"
+SAYING = frozenset(
+    "said says saying told tells asked asks added adds wrote writes writing tweeted tweets tweeting tweet posted replied replies "
+    "responded responds responding explained explains stated states statement declared announced argued argues claimed quote "
+    "quotes testified reads continued answer answered exchange transcript remarks speech letter "
+    "sagte sagt erklärte erklärt schrieb schreibt twitterte mitgeteilt betonte wortlaut erklärung "
+    "dit déclaré déclare écrit affirmé affirme ajouté ajoute tweeté expliqué communiqué "
+    "dijo dice declaró afirmó escribió señaló añadió explicó tuiteó comunicado "
+    "detto dichiarato scrive scritto spiegato disse afirmou escreveu declarou "
+    "сказал сказала заявил заявила написал написала говорится сообщил сообщила отметил добавил "
+    "powiedział powiedziała napisał napisała oświadczył dodał".split()
 )
-_LED_IN = re.compile(rf"\b(?:{_SAYING})\b[^.!?\n]{{0,100}}$", re.IGNORECASE)
+"""Words that lead in what somebody said or wrote."""
+
+_SENTENCE_ENDS = re.compile(r"[.!?…] ")
+_LEAD_IN = 120
+"""Characters before the colon in which the saying word stands."""
 _SHORTEST_LED_IN, _LONGEST_LED_IN = 40, 2_000
 
 
 def _led_in(text: str) -> Iterator[tuple[int, int]]:
-    """Block quotations: the paragraph behind one that ends in a saying verb and a colon."""
+    """Block quotations: the paragraph behind one that ends in a saying word and a colon."""
     at = text.find(":\n")
     while at >= 0:
-        line = max(text.rfind("\n", 0, at) + 1, at - 200)
-        if _LED_IN.search(text, line, at):
+        tail = _SENTENCE_ENDS.split(text[max(text.rfind("\n", 0, at) + 1, at - _LEAD_IN) : at])[-1]
+        if not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
             start = at + 1
             while text[start : start + 1].isspace():
                 start += 1
@@ -271,6 +281,7 @@ def _led_in(text: str) -> Iterator[tuple[int, int]]:
         at = text.find(":\n", at + 2)
 
 
+_DASHED_LINE = re.compile(r"\n[ \t]*[—–]")
 _SPEECH = re.compile(r"(?:\A|\n)\s*([—–])[ \u00a0]?(?=[^\W\d]|[¿¡«…])(?P<line>[^\n]*)")
 _TAG = re.compile(r"[,!?…][ \u00a0]?[—–][ \u00a0]?(?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])|(?<=[^\W_])[ ][—–](?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])")
 _RESUMED = re.compile(r"[.,!?…]?[ \u00a0]?[—–][.,]?[ \u00a0]?")
@@ -278,7 +289,7 @@ _RESUMED = re.compile(r"[.,!?…]?[ \u00a0]?[—–][.,]?[ \u00a0]?")
 
 def _dialogue(text: str) -> Iterator[tuple[int, int]]:
     """Dialogue behind dashes (— Мы идём, — сказал он. —Vamos —dijo.): only lines that say who speaks are believed."""
-    if "\n—" not in text and "\n–" not in text and text[:1] not in {"—", "–"}:
+    if text[:1] not in {"—", "–"} and not _DASHED_LINE.search(text):
         return
     for match in _SPEECH.finditer(text):
         tag = _TAG.search(text, match.start("line"), match.end("line"))
