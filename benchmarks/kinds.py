@@ -138,7 +138,9 @@ def main() -> None:
     if options.list:
         for item in judged:
             if item.kind and item.label["label"] in {"wire", "quote"} and item.kind != item.label["label"]:
-                console.print(json.dumps({**item.label, "kind": item.kind, "quoted": [item.link.left_quoted, item.link.right_quoted]}))
+                console.print(
+                    json.dumps({**item.label, "kind": item.kind, "quoted": [item.link.left_quoted, item.link.right_quoted]})
+                )
 
 
 if __name__ == "__main__":

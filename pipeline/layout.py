@@ -62,5 +62,3 @@ def positions_of(text: str, characters: frozenset[str]) -> list[int]:
     """Where the characters stand; some ten times as fast as a regular expression that finds them."""
     found: list[int] = np.flatnonzero(_table_of(characters).take(code_points(text))).tolist()
     return found
-
-

@@ -7,12 +7,13 @@ posts, turns of a transcript, and paragraphs that a saying verb and a colon lead
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from pipeline.layout import paragraph_starts, positions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Intervals = list[tuple[int, int]]
 Marks = list[tuple[int, str]]
@@ -25,9 +26,19 @@ def quotations(text: str) -> Intervals:
     begins with an opening mark, that mark opens the next interval.
     """
     marks = _marks(text)
-    marked = _inside_marks(text, marks) if marks else []
-    presented = [*_posts(text), *_turns(text), *_led_in(text), *_dialogue(text)]
+    starts = paragraph_starts(text)
+    marked = _inside_marks(text, marks, starts) if marks else []
+    presented = [*_posts(text, starts), *_turns(text, starts), *_led_in(text, starts), *_dialogue(text)]
     return _union(marked, presented) if presented else marked
+
+
+def _paragraph(text: str, starts: Sequence[int], at: int) -> tuple[int, int]:
+    """The paragraph that holds an offset, white space at its end left out."""
+    k = bisect_right(starts, at)
+    start, end = starts[k - 1], starts[k] if k < len(starts) else len(text)
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
 def _union(one: Intervals, other: Intervals) -> Intervals:
@@ -61,7 +72,7 @@ _CLOSERS = {
 _DOUBTFUL = {"'": "'’", "‘": "’'", "‚": "‘’", "”": "”"}
 _MARK_CHARACTERS = frozenset("\"“”„«»‹›「」『』‘’‚`'")
 _PUNCTUATION = frozenset(".,;:!?)]…—–-")
-_OPENED_BEHIND = frozenset("([{—–-/\"“„«")
+_OPENED_BEHIND = frozenset('([{—–-/"“„«')
 _LONGEST_SINGLE_QUOTE = 1_000
 """A quotation in doubtful marks that runs longer is more likely an apostrophe gone wrong."""
 
@@ -85,8 +96,7 @@ def _marks(text: str) -> Marks:
     return marks
 
 
-def _inside_marks(text: str, marks: Marks) -> Intervals:
-    starts = paragraph_starts(text)
+def _inside_marks(text: str, marks: Marks, starts: Sequence[int]) -> Intervals:
     ends = [*starts[1:], len(text)]
     spans: Intervals = []
     opened, since, paragraph, behind = "", 0, 0, 0
@@ -102,7 +112,7 @@ def _inside_marks(text: str, marks: Marks) -> Intervals:
             if _closes(text, marks, k, opened):
                 spans.append((since, at))
                 opened = ""
-            elif mark == '"' and opened in "\"“":  # it stands like an opening mark: the closing one was lost
+            elif mark == '"' and opened in '"“':  # it stands like an opening mark: the closing one was lost
                 spans.append((since, at))
                 opened, since = mark, at + 1
         elif mark in _DOUBTFUL:
@@ -122,7 +132,9 @@ def _inside_marks(text: str, marks: Marks) -> Intervals:
 
 def _goes_on(text: str, at: int, start: int, end: int) -> bool:
     """A quotation of many paragraphs: the mark stands at the start of its paragraph or behind a colon, and opens the next."""
-    return text[end : end + 1] == text[at] and (at == start or text[at - 2 : at] == ": ") and _opens_doubtfully(text, at, text[at])
+    return (
+        text[end : end + 1] == text[at] and (at == start or text[at - 2 : at] == ": ") and _opens_doubtfully(text, at, text[at])
+    )
 
 
 def _looks_closing(text: str, at: int, mark: str) -> bool:
@@ -146,7 +158,7 @@ def _is_inches(text: str, marks: Marks, k: int) -> bool:
     at = marks[k][0]
     if not (text[at - 1].isdigit() and text[at + 1 : at + 2] == " " and text[at + 2 : at + 3].islower()):
         return False
-    behind = next(((place, mark) for place, mark in marks[k + 1 :] if mark in "\"”"), None)
+    behind = next(((place, mark) for place, mark in marks[k + 1 :] if mark in '"”'), None)
     return behind is not None and "\n" not in text[at : behind[0]] and _looks_closing(text, *behind)
 
 
@@ -194,7 +206,7 @@ def _opens_doubtfully(text: str, at: int, mark: str) -> bool:
         return False
     if mark == "”" and before.strip():  # a closing mark behind a dash or a bracket
         return False
-    return (behind.isalnum() or behind in "“\"„¿¡@#$£€[(…" and bool(behind)) and not _ELISION.match(text, at + 1)
+    return (behind.isalnum() or behind in '“"„¿¡@#$£€[(…' and bool(behind)) and not _ELISION.match(text, at + 1)
 
 
 # ------------------------------------------- words presented without their marks
@@ -206,7 +218,7 @@ _LONGEST_POST = 400
 _SENTENCE = re.compile(r"[.!?…]\s+")
 
 
-def _posts(text: str) -> Iterator[tuple[int, int]]:
+def _posts(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Embedded posts: a paragraph that ends "— Name (@handle) June 5, 2017", or begins "Name (@handle) Text"."""
     at, reached = text.find("(@"), 0
     while at >= 0:
@@ -214,36 +226,34 @@ def _posts(text: str) -> Iterator[tuple[int, int]]:
         at = text.find("(@", at + 2)
         if match is None:
             continue
-        line = text.rfind("\n", 0, match.start()) + 1
-        dash = max(text.rfind(d, max(line, match.start() - _LONGEST_NAME), match.start()) for d in "—–")
-        if dash > line:
-            start = max(line, reached)
+        first, last = _paragraph(text, starts, match.start())
+        dash = max(text.rfind(d, max(first, match.start() - _LONGEST_NAME), match.start()) for d in "—–")
+        if dash > first:
+            start = max(first, reached)
             if dash - start > _LONGEST_POST:
                 sentence = _SENTENCE.search(text, dash - _LONGEST_POST, dash)
                 start = sentence.end() if sentence else dash - _LONGEST_POST
             yield start, match.end()
             reached = match.end()
-        elif match.start() - line <= _LONGEST_NAME:
-            end = text.find("\n", match.end())
-            end = len(text) if end < 0 else end
-            body = text[match.end() : end].strip()
+        elif match.start() - first <= _LONGEST_NAME:
+            body = text[match.end() : last].strip()
             if body and len(body) <= _LONGEST_POST and not body[0].islower() and body[0] not in ",.;:)—–":
-                yield match.end(), end
+                yield match.end(), last
 
 
 _TURN = re.compile(r"\n([A-Z][A-Z.,'’() -]{2,40}):[ \t]+(?=\S)")
-_NO_SPEAKER = re.compile(r"RELATED|WATCH|MORE|READ|SEE|ALSO|PHOTO|VIDEO|UPDATE|BREAKING|EXCLUSIVE|TRENDING|LISTEN|POLL|(?:THE )?FACT|NOTE")
+_NO_SPEAKER = re.compile(
+    r"RELATED|WATCH|MORE|READ|SEE|ALSO|PHOTO|VIDEO|UPDATE|BREAKING|EXCLUSIVE|TRENDING|LISTEN|POLL|(?:THE )?FACT|NOTE"
+)
 _FEWEST_TURNS = 3
 
 
-def _turns(text: str) -> Iterator[tuple[int, int]]:
+def _turns(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Turns of a transcript: paragraphs that begin "AMY GOODMAN: ", at least three in a text."""
     found = [match for match in _TURN.finditer(text) if not _NO_SPEAKER.match(match[1])]
-    if len(found) < _FEWEST_TURNS:
-        return
-    for match in found:
-        end = text.find("\n", match.end())
-        yield match.end(), len(text) if end < 0 else end
+    if len(found) >= _FEWEST_TURNS:
+        for match in found:
+            yield match.end(), max(match.end(), _paragraph(text, starts, match.end())[1])
 
 
 SAYING = frozenset(
@@ -265,19 +275,18 @@ _LEAD_IN = 120
 _SHORTEST_LED_IN, _LONGEST_LED_IN = 40, 2_000
 
 
-def _led_in(text: str) -> Iterator[tuple[int, int]]:
+def _led_in(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Block quotations: the paragraph behind one that ends in a saying word and a colon."""
     at = text.find(":\n")
     while at >= 0:
-        tail = _SENTENCE_ENDS.split(text[max(text.rfind("\n", 0, at) + 1, at - _LEAD_IN) : at])[-1]
-        if not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
-            start = at + 1
-            while text[start : start + 1].isspace():
-                start += 1
-            end = text.find("\n", start)
-            end = len(text) if end < 0 else end
-            if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN:
-                yield start, end
+        first, last = _paragraph(text, starts, at)
+        tail = _SENTENCE_ENDS.split(text[max(first, at - _LEAD_IN) : at])[-1]
+        if last == at + 1 and not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
+            k = bisect_right(starts, at)
+            if k < len(starts):
+                start, end = _paragraph(text, starts, starts[k])
+                if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN:
+                    yield start, end
         at = text.find(":\n", at + 2)
 
 
@@ -299,4 +308,3 @@ def _dialogue(text: str) -> Iterator[tuple[int, int]]:
         resumed = _RESUMED.search(text, tag.end(), match.end("line"))
         if resumed and resumed[0].strip(" .,!?…\u00a0"):
             yield resumed.end(), match.end("line")
-
