@@ -85,14 +85,15 @@ def _marks(text: str) -> Marks:
     marks: Marks = []
     for at in positions_of(text, _MARK_CHARACTERS):
         mark = text[at]
-        if mark in "'’‘" and text[at + 1 : at + 2].isalnum() and at and text[at - 1].isalnum():
-            continue
-        if mark in "`'" and text[at + 1 : at + 2] == mark:
-            marks.append((at, mark * 2))
-        elif mark in "`'" and marks and marks[-1] == (at - 1, mark * 2):
-            continue
-        elif mark != "`":
-            marks.append((at, mark))
+        if mark in "'’‘`":
+            around = text[at - 1 : at + 2]
+            if mark != "`" and around[:1].isalnum() and around[2:].isalnum():
+                continue
+            if mark in "`'" and text[at + 1 : at + 2] == mark:
+                mark *= 2
+            elif mark == "`" or (mark == "'" and marks and marks[-1] == (at - 1, "''")):
+                continue
+        marks.append((at, mark))
     return marks
 
 
@@ -220,10 +221,10 @@ _SENTENCE = re.compile(r"[.!?…]\s+")
 
 def _posts(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Embedded posts: a paragraph that ends "— Name (@handle) June 5, 2017", or begins "Name (@handle) Text"."""
-    at, reached = text.find("(@"), 0
+    at, reached = text.find("@"), 0  # one character is found ten times as fast as two
     while at >= 0:
-        match = _HANDLE.match(text, at)
-        at = text.find("(@", at + 2)
+        match = _HANDLE.match(text, at - 1) if at else None
+        at = text.find("@", at + 1)
         if match is None:
             continue
         first, last = _paragraph(text, starts, match.start())
@@ -277,17 +278,15 @@ _SHORTEST_LED_IN, _LONGEST_LED_IN = 40, 2_000
 
 def _led_in(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Block quotations: the paragraph behind one that ends in a saying word and a colon."""
-    at = text.find(":\n")
+    at = text.find(":")
     while at >= 0:
-        first, last = _paragraph(text, starts, at)
-        tail = _SENTENCE_ENDS.split(text[max(first, at - _LEAD_IN) : at])[-1]
-        if last == at + 1 and not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
-            k = bisect_right(starts, at)
-            if k < len(starts):
-                start, end = _paragraph(text, starts, starts[k])
-                if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN:
-                    yield start, end
-        at = text.find(":\n", at + 2)
+        k = bisect_right(starts, at)
+        if k < len(starts) and text[at + 1 : starts[k]].isspace():
+            tail = _SENTENCE_ENDS.split(text[max(starts[k - 1], at - _LEAD_IN) : at])[-1]
+            start, end = _paragraph(text, starts, starts[k])
+            if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN and not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
+                yield start, end
+        at = text.find(":", at + 1)
 
 
 _DASHED_LINE = re.compile(r"\n[ \t]*[—–]")
@@ -298,7 +297,7 @@ _RESUMED = re.compile(r"[.,!?…]?[ \u00a0]?[—–][.,]?[ \u00a0]?")
 
 def _dialogue(text: str) -> Iterator[tuple[int, int]]:
     """Dialogue behind dashes (— Мы идём, — сказал он. —Vamos —dijo.): only lines that say who speaks are believed."""
-    if text[:1] not in {"—", "–"} and not _DASHED_LINE.search(text):
+    if not ("—" in text or "–" in text) or (text[:1] not in "—–" and not _DASHED_LINE.search(text)):
         return
     for match in _SPEECH.finditer(text):
         tag = _TAG.search(text, match.start("line"), match.end("line"))
