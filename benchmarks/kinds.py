@@ -52,6 +52,7 @@ class Judged:
 
     @property
     def kind(self) -> str | None:
+        """What the link says."""
         return self.link.kind if self.link else None
 
 

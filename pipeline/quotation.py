@@ -10,25 +10,29 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pipeline.layout import paragraph_starts, positions_of
+from pipeline.layout import code_points, paragraph_starts, positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Intervals = list[tuple[int, int]]
 Marks = list[tuple[int, str]]
 
 
-def quotations(text: str) -> Intervals:
+def quotations(text: str, codes: NDArray[np.uint32] | None = None) -> Intervals:
     """The quoted intervals, in order and disjoint, quotation marks left out; none goes beyond its paragraph.
 
     A quotation that is not closed ends with its paragraph: where the next one
-    begins with an opening mark, that mark opens the next interval.
+    begins with an opening mark, that mark opens the next interval. `codes`: the
+    code points of the text, where they are known.
     """
-    marks = _marks(text)
+    marks = _marks(text, code_points(text) if codes is None else codes)
     starts = paragraph_starts(text)
     marked = _inside_marks(text, marks, starts) if marks else []
-    presented = [*_posts(text, starts), *_turns(text, starts), *_led_in(text, starts), *_dialogue(text)]
+    presented = [*_posts(text, starts), *_turns(text, starts), *_led_in(text, starts), *_dialogue(text, starts)]
     return _union(marked, presented) if presented else marked
 
 
@@ -80,10 +84,10 @@ _ELISION = re.compile(r"(?:\d\ds?|n|em|til|tis|twas|cause|bout|round)\b", re.IGN
 """Behind an opening single mark, these say that it is an apostrophe: ’90s, rock ’n’ roll, ’em."""
 
 
-def _marks(text: str) -> Marks:
+def _marks(text: str, codes: NDArray[np.uint32]) -> Marks:
     """Quotation marks by their place: `` and '' are one each, apostrophes inside words and a single ` are none."""
     marks: Marks = []
-    for at in positions_of(text, _MARK_CHARACTERS):
+    for at in positions_of(codes, _MARK_CHARACTERS):
         mark = text[at]
         if mark in "'’‘`":
             around = text[at - 1 : at + 2]
@@ -100,15 +104,23 @@ def _marks(text: str) -> Marks:
 def _inside_marks(text: str, marks: Marks, starts: Sequence[int]) -> Intervals:
     ends = [*starts[1:], len(text)]
     spans: Intervals = []
-    opened, since, paragraph, behind = "", 0, 0, 0
+    paragraph, first = 0, 0
+    for k, (at, _) in enumerate(marks):
+        if at >= ends[paragraph]:
+            if first < k:
+                spans += _inside_paragraph(text, marks[first:k], starts[paragraph], ends[paragraph])
+            first = k
+            while at >= ends[paragraph]:
+                paragraph += 1
+    return spans + _inside_paragraph(text, marks[first:], starts[paragraph], ends[paragraph])
+
+
+def _inside_paragraph(text: str, marks: Marks, start: int, end: int) -> Intervals:
+    spans: Intervals = []
+    opened, since, behind = "", start, start
     for k, (at, mark) in enumerate(marks):
         if at < behind:  # inside a quotation in doubtful marks
             continue
-        while at >= ends[paragraph]:
-            if opened:
-                spans.append((since, ends[paragraph]))
-            opened = ""
-            paragraph += 1
         if opened:
             if _closes(text, marks, k, opened):
                 spans.append((since, at))
@@ -117,17 +129,14 @@ def _inside_marks(text: str, marks: Marks, starts: Sequence[int]) -> Intervals:
                 spans.append((since, at))
                 opened, since = mark, at + 1
         elif mark in _DOUBTFUL:
-            end = _partner(text, marks, k, ends[paragraph])
-            if end:
-                spans.append((at + 1, end))
-                behind = end + 1
-            elif _goes_on(text, at, starts[paragraph], ends[paragraph]):
-                spans.append((at + 1, ends[paragraph]))
-                behind = ends[paragraph]
+            closing = _partner(text, marks, k) or (end if _goes_on(text, at, start, end) else 0)
+            if closing:
+                spans.append((at + 1, closing))
+                behind = closing + 1
         elif _opens(text, at, mark):
             opened, since = mark, at + len(mark)
     if opened:
-        spans.append((since, ends[paragraph]))
+        spans.append((since, end))
     return spans
 
 
@@ -160,7 +169,7 @@ def _is_inches(text: str, marks: Marks, k: int) -> bool:
     if not (text[at - 1].isdigit() and text[at + 1 : at + 2] == " " and text[at + 2 : at + 3].islower()):
         return False
     behind = next(((place, mark) for place, mark in marks[k + 1 :] if mark in '"”'), None)
-    return behind is not None and "\n" not in text[at : behind[0]] and _looks_closing(text, *behind)
+    return behind is not None and _looks_closing(text, *behind)
 
 
 def _opens(text: str, at: int, mark: str) -> bool:
@@ -176,8 +185,8 @@ def _opens(text: str, at: int, mark: str) -> bool:
     return True
 
 
-def _partner(text: str, marks: Marks, k: int, end: int) -> int:
-    """Where a doubtful mark is closed in its paragraph, which ends at `end`; 0: nowhere.
+def _partner(text: str, marks: Marks, k: int) -> int:
+    """Where a doubtful mark is closed in its paragraph; 0: nowhere.
 
     A mark behind an s (the ministers’ plan) closes only where no better one comes.
     """
@@ -186,7 +195,7 @@ def _partner(text: str, marks: Marks, k: int, end: int) -> int:
         return 0
     possible = 0
     for place, mark in marks[k + 1 :]:
-        if place >= end or place - at > _LONGEST_SINGLE_QUOTE:
+        if place - at > _LONGEST_SINGLE_QUOTE:
             break
         if mark not in _DOUBTFUL[opening]:
             if mark == opening:  # ‘ inside ‘ ’
@@ -207,7 +216,7 @@ def _opens_doubtfully(text: str, at: int, mark: str) -> bool:
         return False
     if mark == "”" and before.strip():  # a closing mark behind a dash or a bracket
         return False
-    return (behind.isalnum() or behind in '“"„¿¡@#$£€[(…' and bool(behind)) and not _ELISION.match(text, at + 1)
+    return bool(behind) and (behind.isalnum() or behind in '“"„¿¡@#$£€[(…') and not _ELISION.match(text, at + 1)
 
 
 # ------------------------------------------- words presented without their marks
@@ -242,32 +251,39 @@ def _posts(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
                 yield match.end(), last
 
 
-_TURN = re.compile(r"\n([A-Z][A-Z.,'’() -]{2,40}):[ \t]+(?=\S)")
+_SPEAKER = re.compile(r"[^\W\d_a-z][^\d_a-z:\n]{2,40}")
 _NO_SPEAKER = re.compile(
     r"RELATED|WATCH|MORE|READ|SEE|ALSO|PHOTO|VIDEO|UPDATE|BREAKING|EXCLUSIVE|TRENDING|LISTEN|POLL|(?:THE )?FACT|NOTE"
 )
 _FEWEST_TURNS = 3
 
 
-def _turns(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _turns(text: str, starts: Sequence[int]) -> Intervals:
     """Turns of a transcript: paragraphs that begin "AMY GOODMAN: ", at least three in a text."""
-    found = [match for match in _TURN.finditer(text) if not _NO_SPEAKER.match(match[1])]
-    if len(found) >= _FEWEST_TURNS:
-        for match in found:
-            yield match.end(), max(match.end(), _paragraph(text, starts, match.end())[1])
+    found: Intervals = []
+    at = text.find(":")
+    while at >= 0:
+        if text[at + 1 : at + 2] == " " and (text[at - 1 : at].isupper() or text[at - 1 : at] in {".", ")"}):
+            first, last = _paragraph(text, starts, at)
+            name = text[first:at]
+            if _SPEAKER.fullmatch(name) and name.isupper() and not _NO_SPEAKER.match(name) and last > at + 1:
+                found.append((at + 2, last))
+        at = text.find(":", at + 1)
+    return found if len(found) >= _FEWEST_TURNS else []
 
 
-SAYING = frozenset(
-    "said says saying told tells asked asks added adds wrote writes writing tweeted tweets tweeting tweet posted replied replies "
-    "responded responds responding explained explains stated states statement declared announced argued argues claimed quote "
-    "quotes testified reads continued answer answered exchange transcript remarks speech letter "
-    "sagte sagt erklärte erklärt schrieb schreibt twitterte mitgeteilt betonte wortlaut erklärung "
-    "dit déclaré déclare écrit affirmé affirme ajouté ajoute tweeté expliqué communiqué "
-    "dijo dice declaró afirmó escribió señaló añadió explicó tuiteó comunicado "
-    "detto dichiarato scrive scritto spiegato disse afirmou escreveu declarou "
-    "сказал сказала заявил заявила написал написала говорится сообщил сообщила отметил добавил "
-    "powiedział powiedziała napisał napisała oświadczył dodał".split()
-)
+_SAYING_WORDS = """
+said says saying told tells asked asks added adds wrote writes writing tweeted tweets tweeting tweet posted replied replies
+responded responds responding explained explains stated states statement declared announced argued argues claimed quote quotes
+testified reads continued answer answered exchange transcript remarks speech letter
+sagte sagt erklärte erklärt schrieb schreibt twitterte mitgeteilt betonte wortlaut erklärung
+dit déclaré déclare écrit affirmé affirme ajouté ajoute tweeté expliqué communiqué
+dijo dice declaró afirmó escribió señaló añadió explicó tuiteó comunicado
+detto dichiarato scrive scritto spiegato disse afirmou escreveu declarou
+сказал сказала заявил заявила написал написала говорится сообщил сообщила отметил добавил
+powiedział powiedziała napisał napisała oświadczył dodał
+"""
+SAYING = frozenset(_SAYING_WORDS.split())
 """Words that lead in what somebody said or wrote."""
 
 _SENTENCE_ENDS = re.compile(r"[.!?…] ")
@@ -284,26 +300,27 @@ def _led_in(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         if k < len(starts) and text[at + 1 : starts[k]].isspace():
             tail = _SENTENCE_ENDS.split(text[max(starts[k - 1], at - _LEAD_IN) : at])[-1]
             start, end = _paragraph(text, starts, starts[k])
-            if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN and not SAYING.isdisjoint(tail.lower().replace(",", " ").split()):
+            if _SHORTEST_LED_IN <= end - start <= _LONGEST_LED_IN and not SAYING.isdisjoint(
+                tail.lower().replace(",", " ").split()
+            ):
                 yield start, end
         at = text.find(":", at + 1)
 
 
-_DASHED_LINE = re.compile(r"\n[ \t]*[—–]")
-_SPEECH = re.compile(r"(?:\A|\n)\s*([—–])[ \u00a0]?(?=[^\W\d]|[¿¡«…])(?P<line>[^\n]*)")
 _TAG = re.compile(r"[,!?…][ \u00a0]?[—–][ \u00a0]?(?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])|(?<=[^\W_])[ ][—–](?=[^\W\d_A-ZÀ-ÞА-ЯĄ-Ż])")
 _RESUMED = re.compile(r"[.,!?…]?[ \u00a0]?[—–][.,]?[ \u00a0]?")
 
 
-def _dialogue(text: str) -> Iterator[tuple[int, int]]:
+def _dialogue(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Dialogue behind dashes (— Мы идём, — сказал он. —Vamos —dijo.): only lines that say who speaks are believed."""
-    if not ("—" in text or "–" in text) or (text[:1] not in "—–" and not _DASHED_LINE.search(text)):
-        return
-    for match in _SPEECH.finditer(text):
-        tag = _TAG.search(text, match.start("line"), match.end("line"))
+    for start in starts:
+        if text[start : start + 1] not in {"—", "–"}:
+            continue
+        end = _paragraph(text, starts, start)[1]
+        tag = _TAG.search(text, start + 2, end)
         if tag is None:
             continue
-        yield match.start("line"), tag.start()
-        resumed = _RESUMED.search(text, tag.end(), match.end("line"))
-        if resumed and resumed[0].strip(" .,!?…\u00a0"):
-            yield resumed.end(), match.end("line")
+        yield start + 1, tag.start()
+        resumed = _RESUMED.search(text, tag.end(), end)
+        if resumed and resumed.end() < end:
+            yield resumed.end(), end

@@ -110,7 +110,7 @@ def tokenize(text: str, left_out: Iterable[RemovedSpan] = ()) -> Tokens:
     Kana and Thai character is one of its own. Marks and zero-width characters
     inside are passed over. Runs over `MAX_TOKEN_CHARS` are cut into pieces.
     """
-    codes = code_points(text)
+    every = codes = code_points(text)
     if not text.isascii() and codes.max() >= _LEARNED:
         _learn(codes)
     classes = _class_of[codes]
@@ -131,7 +131,7 @@ def tokenize(text: str, left_out: Iterable[RemovedSpan] = ()) -> Tokens:
     keep = np.ones(len(starts), bool)
     for span in left_out:
         keep[np.searchsorted(ends, span.raw_start, "right") : np.searchsorted(starts, span.raw_end)] = False
-    quoted = inside(quotations(text), starts)
+    quoted = inside(quotations(text, every), starts)
     return Tokens(hashes[keep], starts[keep].astype(np.uint32), lengths[keep].astype(np.uint8), quoted[keep])
 
 

@@ -167,7 +167,7 @@ WITHOUT_MARKS = {
     ),
     "post behind its author": ("He wrote again.\nAda Veld (@adaveld) We go now!\nThey went.", "We go now"),
     "a handle in a sentence": ("Ada Veld (@adaveld) said on Monday that she would go.", ""),
-    "transcript": ("ADA VELD: We go.\nTHE HOST: Now?\nADA VELD: Now.\nTHE HOST: Well.\nThey went.", "Now Now Well"),
+    "transcript": ("ADA VELD: We go.\nTHE HOST: Now?\nADA VELD: Now.\nTHE HOST: Well.\nThey went.", "We go Now Now Well"),
     "headings are no speakers": ("One.\nRELATED: Two\nWATCH: Three\nREAD MORE: Four\nPHOTOS: Five", ""),
     "led in": (
         "In a letter she wrote:\n\nNobody shall say that we had not asked for all of this.\n\nThey went.",
