@@ -181,7 +181,8 @@ def _opens(text: str, at: int, mark: str) -> bool:
     if mark in "»›''":
         return not before.isalnum() and behind.isalnum()
     if mark in "“«":  # “so“ and »so« without what opened them
-        return not (before.strip() and before not in _OPENED_BEHIND and (not behind.strip() or behind in _PUNCTUATION))
+        stands_behind = before.strip() and before not in _OPENED_BEHIND and before not in "’'"  # qu’« il dit »
+        return not (stands_behind and (not behind.strip() or behind in _PUNCTUATION))
     return True
 
 

@@ -32,6 +32,7 @@ QUOTATIONS = {
     "German, double inside": ("Er sagte: „Der ‚Stern‘ kommt“ und ging.", "Der Stern kommt"),
     "Polish": ("Powiedział: „Idziemy” i poszedł.", "Idziemy"),
     "French": ("Il a dit : «\u00a0Nous allons\u00a0» et partit.", "Nous allons"),
+    "French, behind an apostrophe": ("Elle dit qu’« il ne peut pas » gagner.", "il ne peut pas"),
     "French, two": ("« Oui » dit-il, « non » dit-elle.", "Oui non"),
     "Russian": ("Он сказал: «Мы идём» и ушёл.", "Мы идём"),
     "Russian, nested": ("Он сказал: «Газета „Известия“ пишет» и ушёл.", "Газета Известия пишет"),
