@@ -160,11 +160,12 @@ def matched_articles(conn: Connection, article_ids: Collection[int]) -> dict[int
         revision.c.token_count,
         revision.c.char_count,
         revision.c.kept,
+        revision.c.agency,
     )
     statement = sa.select(*columns).join(revision, _IS_CURRENT).where(among(conn, article.c.article_id, article_ids))
     return {
         row.article_id: MatchedArticle(
-            row.article_id, row.source, _published(row), row.token_count, row.char_count, _kept(row.kept)
+            row.article_id, row.source, _published(row), row.token_count, row.char_count, _kept(row.kept), row.agency
         )
         for row in conn.execute(statement)
     }

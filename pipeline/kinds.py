@@ -11,8 +11,11 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pipeline.quotation import SAYING
 from pipeline.records import Link, Pair, Span, time_key
-from pipeline.text import to_clean
+from pipeline.text import to_clean, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from pipeline.records import Alignment, MatchedArticle, Tokens
 
 Interval = tuple[int, int]
+
+_SAYING = np.unique(tokenize(" ".join(sorted(SAYING))).hashes)
+_NEAR = 8
+"""Tokens before and behind a span in which a saying word is near it."""
 
 
 def link_pair(
@@ -60,8 +67,10 @@ def _link(
     )
     (left_id, left, left_quoted), (right_id, right, right_quoted) = sorted(sides, key=lambda side: side[0])
     longer = max(item.left[1] - item.left[0], item.right[1] - item.right[0])
+    said = _said_near(tokens[0], item.left), _said_near(tokens[1], item.right)
     evidence: dict[str, object] = {
         "quoted": [round(left_quoted, 3), round(right_quoted, 3)],
+        "said": [count for _, count in sorted(zip((one.article_id, other.article_id), said, strict=True))],
         "longest_run": item.longest,
         "runs": len(item.blocks),
     }
@@ -91,6 +100,13 @@ def _span(tokens: Tokens, article: MatchedArticle, span: Interval) -> Span:
 def _quoted_ratio(tokens: Tokens, span: Interval) -> float:
     unquoted = int(tokens.unquoted_before[span[1]] - tokens.unquoted_before[span[0]])
     return 1 - unquoted / (span[1] - span[0])
+
+
+def _said_near(tokens: Tokens, span: Interval) -> int:
+    """Saying words in a span and just before and behind it."""
+    around = tokens.hashes[max(0, span[0] - _NEAR) : span[1] + _NEAR]
+    place = np.searchsorted(_SAYING, around)
+    return int((_SAYING.take(place, mode="clip") == around).sum())
 
 
 def merge_intervals(intervals: Iterable[Interval]) -> list[Interval]:
@@ -125,6 +141,7 @@ def _sum_up(
     covered = dict(zip(sorted((one.article_id, other.article_id)), chars(), strict=True))
     recycled = links[0].recycled
     wire = [] if recycled else [item for item, link in zip(alignments, links, strict=True) if link.kind == "wire"]
+    quotes = [item for item, link in zip(alignments, links, strict=True) if link.kind == "quote"]
     lag = None
     if first.published and second.published:
         lag = round(first.published.gap(second.published).total_seconds())
@@ -140,29 +157,80 @@ def _sum_up(
         lag_seconds=lag,
         why="",
     )
-    return _with_reason(pair, links, min(one.token_count, other.token_count))
+    words = [min(_matched(of_kind, side) for side in (0, 1)) for of_kind in (alignments, quotes)]
+    return replace(pair, why=_reason(pair, links, (first, second), *words))
 
 
 def _ratio(chars: int, article: MatchedArticle) -> float:
     return round(chars / article.char_count, 4) if article.char_count else 0.0
 
 
+def _runs(alignments: Sequence[Alignment], side: int) -> list[Interval]:
+    return merge_intervals((block[side], block[side] + block[2]) for item in alignments for block in item.blocks)
+
+
+def _matched(alignments: Sequence[Alignment], side: int) -> int:
+    return _length(_runs(alignments, side))
+
+
 def _unquoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int) -> int:
-    runs = merge_intervals((block[side], block[side] + block[2]) for item in alignments for block in item.blocks)
+    runs = _runs(alignments, side)
     before = tokens.unquoted_before
     return sum(int(before[end] - before[start]) for start, end in runs)
 
 
-def _with_reason(pair: Pair, links: Sequence[Link], shorter: int) -> Pair:
-    passages = "one passage" if len(links) == 1 else f"{len(links)} passages"
-    words = sum(link.tokens for link in links)
+# ------------------------------------------------------------------------- why
+
+
+def _reason(pair: Pair, links: Sequence[Link], articles: tuple[MatchedArticle, MatchedArticle], words: int, quoted: int) -> str:
+    """A sentence: what two articles share, what of it is whose, when they came out, whom they credit.
+
+    Args:
+        pair: its figures.
+        links: at least one.
+        articles: left and right of `pair`.
+        words: matched words of all links, the union, the smaller side.
+        quoted: the same of the quotations among them.
+    """
+    same = articles[0].source == articles[1].source
+    shared = f"{_count(len(links), 'passage')} of {_count(words, 'word')}"
+    subject = f"Two articles of {articles[0].source} share" if same else "They share"
+    clauses = [f"{subject} {shared}: {_whose(pair, links, min(a.token_count for a in articles), quoted)}", _apart(articles)]
+    if articles[0].agency and articles[0].agency == articles[1].agency:
+        clauses.append(f"both credit {articles[0].agency}")
+    return f"{'; '.join(clauses)}."
+
+
+def _whose(pair: Pair, links: Sequence[Link], shorter: int, quoted: int) -> str:
     if links[0].recycled:
-        days = (pair.lag_seconds or 0) // 86_400
-        reason = f"They share {passages} of {words} words, {days} days apart: background, which joins nothing."
-    elif pair.wire_tokens:
-        share = round(100 * pair.wire_tokens / max(1, shorter))
-        own = f"{pair.wire_tokens} of them outside quotation marks ({share} % of the shorter article)"
-        reason = f"They share {passages} of {words} words, {own}."
-    else:
-        reason = f"They share {passages} of {words} words, which at least one of them has mostly in quotation marks."
-    return replace(pair, why=reason)
+        return "old text that came back, which joins nothing"
+    quotes = [link for link in links if link.kind == "quote"]
+    one_sided = all(min(link.left_quoted, link.right_quoted) < max(link.left_quoted, link.right_quoted) / 2 for link in quotes)
+    aside = " (marked as such in one of the two)" if one_sided else ""
+    if len(quotes) == len(links):
+        return f"quotations only{aside}, which make neither a copy of the other"
+    share = round(100 * pair.wire_tokens / max(1, shorter))
+    part = f"{share} %" if share else "under 1 %"
+    reporting = f"reporting ({_count(pair.wire_tokens, 'word')} outside quotations, {part} of the shorter article)"
+    return f"{reporting} and quotations of {_count(quoted, 'word')}{aside}" if quotes else reporting
+
+
+def _apart(articles: tuple[MatchedArticle, MatchedArticle]) -> str:
+    """The time between them; where one is only known to the day it is the least that it can be."""
+    times = [a.published for a in articles]
+    if times[0] is None or times[1] is None:
+        return "neither has a date" if times == [None, None] else "one has no date"
+    seconds = round(times[0].gap(times[1]).total_seconds())
+    if not seconds:
+        return "published at about the same time"
+    least = "at least " if any(time and time.precision == "day" for time in times) else ""
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= 2 * size or unit == "second")
+    return f"published {least}{_count(round(seconds / size), unit)} apart"
+
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+"""From two of a unit on it is named: 47 hours, then 2 days."""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, fields
 from pipeline.errors import ParamsError
 
 NORMALISER_VERSION = 2
-"""Raised whenever `pipeline.text` cuts or folds tokens, or `pipeline.terms` weighs them, in another way."""
+"""Raised whenever tokens are cut, folded or found to be quoted in another way (`pipeline.text`, `pipeline.quotation`),
+or terms are weighed so (`pipeline.terms`)."""
 
-ALIGNER_VERSION = 1
+ALIGNER_VERSION = 2
 """Raised whenever `pipeline.align` or `pipeline.kinds` decide in another way."""
 
 GROUPER_VERSION = 2

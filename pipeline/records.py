@@ -313,6 +313,7 @@ class MatchedArticle:
         token_count: tokens that are matched.
         char_count: characters of the clean text.
         kept: the segment map.
+        agency: the one that it credits.
     """
 
     article_id: int
@@ -321,6 +322,7 @@ class MatchedArticle:
     token_count: int
     char_count: int
     kept: tuple[tuple[int, int], ...]
+    agency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +369,7 @@ class Link:
         tokens: matched tokens; similarity: their share of the longer side, 0 to 1.
         left_quoted, right_quoted: quoted share of each side's tokens, 0 to 1.
         recycled: both dated, and more than `recycled_after_days` apart.
-        evidence: the figures that decided the kind.
+        evidence: the figures that decided the kind, and those beside it.
     """
 
     left_article_id: int

@@ -1,17 +1,17 @@
-"""The primitives of text that stages share: tokens, quotation, paragraphs, segment maps.
+"""The primitives of text that stages share: tokens and segment maps.
 
 In: a text. Out: arrays of offsets. Everything counts in code points of the raw text.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.layout import code_points
+from pipeline.quotation import quotations
 from pipeline.records import Tokens
 
 if TYPE_CHECKING:
@@ -86,11 +86,6 @@ def _learn_block(block: int) -> None:
     _block_known[block] = True
 
 
-def code_points(text: str) -> NDArray[np.uint32]:
-    """The text as an array of code points."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
 def _learn(codes: NDArray[np.uint32]) -> None:
     """Sees to it that the tables hold these code points; 256 of them cost a third of a millisecond."""
     blocks = codes >> np.uint32(8)
@@ -115,7 +110,7 @@ def tokenize(text: str, left_out: Iterable[RemovedSpan] = ()) -> Tokens:
     Kana and Thai character is one of its own. Marks and zero-width characters
     inside are passed over. Runs over `MAX_TOKEN_CHARS` are cut into pieces.
     """
-    codes = code_points(text)
+    every = codes = code_points(text)
     if not text.isascii() and codes.max() >= _LEARNED:
         _learn(codes)
     classes = _class_of[codes]
@@ -136,7 +131,7 @@ def tokenize(text: str, left_out: Iterable[RemovedSpan] = ()) -> Tokens:
     keep = np.ones(len(starts), bool)
     for span in left_out:
         keep[np.searchsorted(ends, span.raw_start, "right") : np.searchsorted(starts, span.raw_end)] = False
-    quoted = inside(quotations(text), starts)
+    quoted = inside(quotations(text, every), starts)
     return Tokens(hashes[keep], starts[keep].astype(np.uint32), lengths[keep].astype(np.uint8), quoted[keep])
 
 
@@ -178,140 +173,6 @@ def shingle_hashes(hashes: NDArray[np.uint32], length: int) -> NDArray[np.uint64
     for k in range(length):
         rolled = rolled * GOLDEN + hashes[k : k + count]
     return mix64(rolled)
-
-
-# ------------------------------------------------------------------- quotation
-
-# What may close a quotation, by what opened it. Left out: ' and ’ as doubtful openers.
-_CLOSERS = {
-    '"': '"”',
-    "“": '”"',
-    "„": "“”",
-    "«": "»",
-    "»": "«",
-    "‹": "›",
-    "›": "‹",
-    "「": "」",
-    "『": "』",
-    "``": "''",
-    "‘": "’",
-}
-_MARK_CHARACTERS = frozenset("\"“”„«»‹›「」『』‘’`'")
-_PUNCTUATION = frozenset(".,;:!?)]…—–-")
-_LONGEST_SINGLE_QUOTE = 1_000
-"""A quotation in single marks that runs longer is more likely an apostrophe gone wrong."""
-
-
-def quotations(text: str) -> list[tuple[int, int]]:
-    """Intervals inside quotation marks, in order and disjoint, the marks left out.
-
-    A quotation that is not closed ends with its paragraph: where the next one
-    begins with an opening mark, that mark opens the next interval.
-    """
-    marks = _marks(text)
-    if not marks:
-        return []
-    ends = paragraph_starts(text)[1:]
-    ends.append(len(text))
-    return _walk_marks(text, marks, ends)
-
-
-def _marks(text: str) -> list[tuple[int, str]]:
-    """Quotation marks by their place; `` and '' are one each, a single ` or ' is none."""
-    marks: list[tuple[int, str]] = []
-    for at in positions_of(text, _MARK_CHARACTERS):
-        mark = text[at]
-        if mark not in "`'":
-            marks.append((at, mark))
-        elif text[at + 1 : at + 2] == mark and not (marks and marks[-1] == (at - 1, mark * 2)):
-            marks.append((at, mark * 2))
-    return marks
-
-
-def _walk_marks(text: str, marks: Sequence[tuple[int, str]], ends: Sequence[int]) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    opened, since = "", 0
-    paragraph = 0
-    for at, mark in marks:
-        while at >= ends[paragraph]:
-            if opened and opened != "‘":
-                spans.append((since, ends[paragraph]))
-            opened = ""
-            paragraph += 1
-        if opened and _closes(text, at, mark, opened, since):
-            spans.append((since, at))
-            opened = ""
-        elif _opens(text, at, mark, opened):
-            if opened and opened != "‘":
-                spans.append((since, at))
-            opened, since = mark, at + len(mark)
-    if opened and opened != "‘":
-        spans.append((since, ends[paragraph]))
-    return spans
-
-
-def _closes(text: str, at: int, mark: str, opened: str, since: int) -> bool:
-    if mark not in _CLOSERS[opened] or (len(mark) == 1 and opened == "``"):
-        return False
-    if mark == '"':  # one that stands like an opening mark is one: the closing mark was lost
-        return not (text[at - 1].isspace() and text[at + 1 : at + 2].isalnum())
-    if mark == "’":  # an apostrophe inside or behind a word is none
-        return not text[at + 1 : at + 2].isalnum() and at - since <= _LONGEST_SINGLE_QUOTE
-    return True
-
-
-def _opens(text: str, at: int, mark: str, opened: str) -> bool:
-    before, behind = text[at - 1 : at] if at else "", text[at + len(mark) : at + len(mark) + 1]
-    if mark not in _CLOSERS or (opened and opened not in "‘"):
-        return mark == '"' and opened in {'"', "“"}  # reached when `_closes` found it to be an opening mark
-    if mark == '"':
-        return bool(behind) and not behind.isspace() and not (before.strip() and behind in _PUNCTUATION)
-    if mark in "‘»›‹":
-        return not opened and not before.isalnum() and behind.isalnum()
-    return True
-
-
-_BLANK_LINE_OR_INDENT = re.compile(r"\n(?:[ \t\r]*\n|[ \t]+)\s*")
-_NEWLINE = re.compile(r"\n\s*")
-_LONG_LINE = re.compile(r"[^\n]{101}")
-_HARD_WRAP_USUAL = 40
-
-
-def paragraph_starts(text: str) -> list[int]:
-    """Offsets where paragraphs begin, 0 first: at newlines, in hard-wrapped text at blank or indented lines."""
-    pattern = _BLANK_LINE_OR_INDENT if _is_hard_wrapped(text) else _NEWLINE
-    return [0, *(match.end() for match in pattern.finditer(text) if match.end() < len(text))]
-
-
-def _is_hard_wrapped(text: str) -> bool:
-    """Lines of terminal width (all up to 100 characters, most over 40) are wrapped, not paragraphs."""
-    if _LONG_LINE.search(text):
-        return False
-    lines = [len(line) for line in text.split("\n") if line.strip()]
-    return len(lines) >= 4 and sum(length > _HARD_WRAP_USUAL for length in lines) > len(lines) / 2
-
-
-_SENTENCE_END = re.compile(r"[.!?…][\"”’»)\]]*\s+|[。！？][」』”]*")
-_SENTENCE_MARKS = frozenset(".!?…。！？")
-
-
-def sentence_starts(text: str) -> list[int]:
-    """Offsets where sentence-like units begin: behind [.!?] and a space, and at paragraphs."""
-    ends = (_SENTENCE_END.match(text, at) for at in positions_of(text, _SENTENCE_MARKS))
-    return sorted({*(end.end() for end in ends if end), *paragraph_starts(text)})
-
-
-@lru_cache(maxsize=8)
-def _table_of(characters: frozenset[str]) -> NDArray[np.bool_]:
-    table = np.zeros(_CODE_POINTS, bool)
-    table[[ord(c) for c in characters]] = True
-    return table
-
-
-def positions_of(text: str, characters: frozenset[str]) -> list[int]:
-    """Where the characters stand; some ten times as fast as a regular expression that finds them."""
-    found: list[int] = np.flatnonzero(_table_of(characters)[code_points(text)]).tolist()
-    return found
 
 
 # ---------------------------------------------------------------- segment maps

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.text import sentence_starts
+from pipeline.layout import sentence_starts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -102,7 +102,8 @@ def matched_article(item: SketchedArticle) -> MatchedArticle:
     """What the later stages need of an article, without its text."""
     article = item.article
     length = sum(end - start for start, end in item.kept)
-    return MatchedArticle(article.article_id, article.source, article.published, len(item.sketch.tokens), length, item.kept)
+    count = len(item.sketch.tokens)
+    return MatchedArticle(article.article_id, article.source, article.published, count, length, item.kept, article.agency)
 
 
 # ----------------------------------------------------------- pairs to links

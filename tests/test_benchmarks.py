@@ -79,3 +79,21 @@ def test_incremental_prints_each_run(corpus: Path) -> None:
     assert "pairs/article" in out
     assert "the run with 4 new ones" in out
     assert "save articles" in out
+
+
+def test_kinds_judges_labelled_passages_and_lists_what_it_has_otherwise(corpus: Path, tmp_path: Path) -> None:
+    spans = {"left_span": [0, len(SHARED)], "right_span": [0, len(SHARED)]}
+    labels = [
+        {"left": "a0", "right": "a1", "marked": "neither", "label": "wire", **spans},
+        {"left": "a5", "right": "a3", "marked": "one", "label": "quote", **spans},
+        {"left": "a6", "right": "a7", "marked": "one", "label": "unclear", **spans},
+    ]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("".join(json.dumps(label) + "\n" for label in labels), encoding="utf-8")
+    found = json.loads(run_benchmark("kinds.py", corpus, "--labels", file, "--json"))
+    assert (found["labels"], found["judged"], found["without a link"]) == (3, 2, 0)
+    assert (found["recall of wire"], found["recall of quote"]) == (1.0, 0.0)
+    assert found["precision of wire"] == round(626 / (626 + 878 / 2), 4)
+    out = run_benchmark("kinds.py", corpus, "--labels", file, "--list")
+    assert "unclear" in out
+    assert '"left": "a5"' in out

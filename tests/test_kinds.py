@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +18,10 @@ from hypothesis import strategies as st
 
 from pipeline.kinds import is_recycled, link_pair, merge_intervals
 from pipeline.params import MatchParams
-from pipeline.records import Alignment, Link, MatchedArticle, Pair, Published, Tokens
+from pipeline.records import Alignment, Link, MatchedArticle, Pair, Precision, Published, Tokens
+from pipeline.text import tokenize
 
+ROOT = Path(__file__).resolve().parent.parent
 PARAMS = MatchParams()
 COUNT = 40
 STEP = 5
@@ -229,17 +236,148 @@ def test_similarity_is_the_matched_share_of_the_longer_side() -> None:
     assert linked(verbatim(0, 0, 12))[0][0].similarity == 1.0
 
 
-def test_the_reason_tells_wire_copy_quotation_and_background_apart() -> None:
-    wire = linked(verbatim(0, 0, 20))[1].why
-    quote = linked(verbatim(0, 0, 20), quoted=(set(range(20)), set(range(20))))[1].why
-    recycled = linked(verbatim(0, 0, 20), published=(days_later(0), days_later(62)))[1].why
-    assert len({wire, quote, recycled}) == 3
-    assert "20" in wire
-    assert "61 days" in recycled
-
-
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)).map(lambda x: (x[0], x[0] + x[1])), max_size=6))
 def test_merged_intervals_are_a_union(intervals: list[tuple[int, int]]) -> None:
     merged = merge_intervals(intervals)
     assert {k for span in merged for k in range(*span)} == {k for span in intervals for k in range(*span)}
     assert all(b < c for (_, b), (c, _) in itertools.pairwise(merged))
+
+
+# ------------------------------------------------------------------------ why
+
+
+def moment(hours: float, precision: Precision = "minute") -> Published:
+    start = DAY + dt.timedelta(hours=hours)
+    return Published(start, start + dt.timedelta(minutes=1), precision, "given")
+
+
+ALL = set(range(2_000))
+NOON = moment(12)
+REASONS = {
+    "wire": (
+        {"published": (NOON, moment(15.1))},
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter article); "
+        "published 3 hours apart.",
+    ),
+    "wire, partly quoted": (
+        {"quoted": (set(range(5)), set()), "published": (NOON, moment(12.5))},
+        "They share 1 passage of 20 words: reporting (15 words outside quotations, 38 % of the shorter article); "
+        "published 29 minutes apart.",
+    ),
+    "quotations": (
+        {"quoted": (ALL, ALL), "published": (NOON, NOON)},
+        "They share 1 passage of 20 words: quotations only, which make neither a copy of the other; "
+        "published at about the same time.",
+    ),
+    "quotations marked on one side": (
+        {"quoted": (ALL, set()), "published": (NOON, days_later(3))},
+        "They share 1 passage of 20 words: quotations only (marked as such in one of the two), which make neither a copy of the "
+        "other; published at least 2 days apart.",
+    ),
+    "mixed": (
+        {"alignments": [verbatim(0, 0, 15), verbatim(20, 20, 18)], "quoted": (set(range(15)), set(range(15)))},
+        "They share 2 passages of 33 words: reporting (18 words outside quotations, 45 % of the shorter article) and quotations "
+        "of 15 words; neither has a date.",
+    ),
+    "mixed, marked on one side": (
+        {"alignments": [verbatim(0, 0, 15), verbatim(20, 20, 18)], "quoted": (set(range(15)), set())},
+        "They share 2 passages of 33 words: reporting (18 words outside quotations, 45 % of the shorter article) and quotations "
+        "of 15 words (marked as such in one of the two); neither has a date.",
+    ),
+    "recycled": (
+        {"published": (days_later(0), days_later(62))},
+        "They share 1 passage of 20 words: old text that came back, which joins nothing; published at least 61 days apart.",
+    ),
+    "one undated": (
+        {"published": (None, NOON)},
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter article); "
+        "one has no date.",
+    ),
+    "a second": (
+        {
+            "published": (
+                NOON,
+                Published(NOON.end + dt.timedelta(seconds=1), NOON.end + dt.timedelta(seconds=2), "second", "given"),
+            )
+        },
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter article); "
+        "published 1 second apart.",
+    ),
+    "agency": (
+        {"agencies": ("AP", "AP")},
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter article); "
+        "neither has a date; both credit AP.",
+    ),
+    "two agencies": (
+        {"agencies": ("AP", "Reuters")},
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter article); "
+        "neither has a date.",
+    ),
+    "same source": (
+        {"sources": ("gazette", "gazette")},
+        "Two articles of gazette share 1 passage of 20 words: reporting (20 words outside quotations, 50 % of the shorter "
+        "article); neither has a date.",
+    ),
+    "long": (
+        {"count": 2_000, "alignments": [verbatim(0, 0, 1_200)], "quoted": (set(range(100)), set())},
+        "They share 1 passage of 1,200 words: reporting (1,100 words outside quotations, 55 % of the shorter article); "
+        "neither has a date.",
+    ),
+    "little": (
+        {"count": 5_000},
+        "They share 1 passage of 20 words: reporting (20 words outside quotations, under 1 % of the shorter article); "
+        "neither has a date.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), REASONS.values(), ids=REASONS.keys())
+def test_the_reason_is_a_sentence_that_a_person_understands(case: dict[str, Any], expected: str) -> None:
+    count = case.get("count", COUNT)
+    quoted, published = case.get("quoted", (set(), set())), case.get("published", (None, None))
+    sources, agencies = case.get("sources", ("gazette", "courier")), case.get("agencies", (None, None))
+    articles = [replace(article(k, published[k], count), source=sources[k], agency=agencies[k]) for k in (0, 1)]
+    tokens = tokens_of(quoted[0], count), tokens_of(quoted[1], count)
+    _, pair = link_pair(*articles, tokens, case.get("alignments", [verbatim(0, 0, 20)]), PARAMS)
+    assert pair.why == expected
+
+
+# ------------------------------------------------------------------- evidence
+
+
+def test_the_evidence_holds_the_figures_of_each_side_in_the_order_of_the_link() -> None:
+    """Words of the text are in the order of article 2, 1."""
+    texts = (
+        "He said on Monday that the harbour of Veld would open again in nine days.",
+        "x " * 30 + "On Monday it opened again.",
+    )
+    tokens = tokenize(texts[0]), tokenize(texts[1])
+    found = Alignment((2, 14), (30, 34), ((2, 30, 4),), 12.0)
+    links, _ = link_pair(article(2, NOON), article(1, moment(36)), tokens, [found], PARAMS)
+    assert links[0].evidence == {"quoted": [0.0, 0.0], "said": [0, 1], "longest_run": 4, "runs": 1, "days_apart": 1.0}
+
+
+def test_saying_words_are_counted_in_a_span_and_near_it() -> None:
+    words = ["x"] * 60
+    for at in (11, 12, 30, 47, 48):
+        words[at] = "said"
+    tokens = tokenize(" ".join(words))
+    links, _ = link_pair(article(1, count=60), article(2, count=60), (tokens, tokens), [verbatim(20, 20, 20)], PARAMS)
+    assert links[0].evidence["said"] == [3, 3]  # from 12 to 47
+
+
+# ------------------------------------------------------------ the labelled passages
+
+CORPUS = ROOT.parent / "shared" / "corpora" / "abp-2015-2018.jsonl.gz"
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(not CORPUS.is_file(), reason=f"no reference corpus at {CORPUS}")
+def test_labelled_passages_are_of_their_kind() -> None:
+    """414 passages, 387 judged: measured are .990 and .992 of each kind, and .941 of what is called wire."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "kinds.py"), str(CORPUS), "--json"]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert found["judged"] - found["without a link"] >= 380
+    assert found["recall of wire"] >= 0.97
+    assert found["recall of quote"] >= 0.97
+    assert found["precision of wire"] >= 0.93
