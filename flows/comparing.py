@@ -18,7 +18,8 @@ from rich.text import Text
 from db import queries
 from flows.terminal import KIND_STYLES, TITLE_CHARS, percent, plural, published, shortened, visible
 from pipeline.compare import Shared, compare
-from pipeline.text import paragraph_starts, tokenize
+from pipeline.layout import paragraph_starts
+from pipeline.text import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

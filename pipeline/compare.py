@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.text import paragraph_starts, tokenize
+from pipeline.layout import paragraph_starts
+from pipeline.text import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
