@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from db import schema
-from db.rows import FREQUENCIES, FileState, Grouping, IndexRow, NodeRow, StoredArticle, StoredLink
+from db.rows import FREQUENCIES, LINKED, FileState, Grouping, IndexRow, NodeRow, StoredArticle, StoredLink
 from db.statements import among
 from db.views import BY_NAME
 from pipeline.errors import StaleStoreError, StoreError
@@ -128,8 +128,14 @@ def articles_to_match(conn: Connection) -> list[int]:
 def articles_to_cluster(conn: Connection) -> list[int]:
     """The articles that wait for clustering, in order of id."""
     article = schema.article
-    statement = sa.select(article.c.article_id).where(article.c.clustered_key.is_(None), article.c.same_as.is_(None))
+    statement = sa.select(article.c.article_id).where(schema.UNCLUSTERED, article.c.same_as.is_(None))
     return list(conn.scalars(statement.order_by(article.c.article_id)))
+
+
+def linked_articles(conn: Connection) -> set[int]:
+    """Those of them that have new links and are what they were otherwise."""
+    article = schema.article
+    return set(conn.scalars(sa.select(article.c.article_id).where(schema.UNCLUSTERED, article.c.clustered_key == LINKED)))
 
 
 def outdated_articles(conn: Connection, *, text_key: str, sketch_key: str) -> list[int]:

@@ -15,6 +15,11 @@ FREQUENCIES = "frequencies"
 """Name of the frozen table of document frequencies."""
 
 
+LINKED = "linked"
+"""A `clustered_key` that says: this article has new links, nothing else about it is new. It waits for clustering, but is
+no reason to form its story anew."""
+
+
 class FileState(NamedTuple):
     """What decides whether a file is read again; `side_hash` is of its side inputs."""
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text
 
+from db.rows import LINKED
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
@@ -163,9 +165,9 @@ Index("ix_article_story_id", article.c.story_id)
 Index("ix_article_copy_cluster_id", article.c.copy_cluster_id)
 _UNMATCHED = article.c.matched_key.is_(None)
 Index("ix_article_to_match", article.c.article_id, sqlite_where=_UNMATCHED, postgresql_where=_UNMATCHED)
-_UNCLUSTERED = article.c.clustered_key.is_(None)
+UNCLUSTERED = sa.or_(article.c.clustered_key.is_(None), article.c.clustered_key == sa.literal_column(f"'{LINKED}'"))
 Index(
-    "ix_article_to_cluster", article.c.article_id, sqlite_where=_UNCLUSTERED, postgresql_where=_UNCLUSTERED
+    "ix_article_to_cluster", article.c.article_id, sqlite_where=UNCLUSTERED, postgresql_where=UNCLUSTERED
 )  # the work that is marked, not all of the table
 
 revision = Table(

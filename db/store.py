@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from db import schema
-from db.rows import FREQUENCIES, FileState, RunCounts, Saved
+from db.rows import FREQUENCIES, LINKED, FileState, RunCounts, Saved
 from db.statements import (
     among,
     delete_among,
@@ -529,6 +529,8 @@ def save_matches(
 ) -> None:
     """Stores what matching found for these articles, takes their marks away and marks both sides for clustering.
 
+    The other sides are marked as `LINKED`, unless they wait for more.
+
     A link or pair that is there (both articles were marked, in two chunks) stays.
     """
     insert_missing(conn, schema.link, [_link_row(link) for link in links])
@@ -536,10 +538,8 @@ def save_matches(
     if article_ids:
         table = schema.article
         conn.execute(sa.update(table).where(among(conn, table.c.article_id, article_ids)).values(matched_key=match_key))
-    touched = set(article_ids)
-    touched.update(link.left_article_id for link in links)
-    touched.update(link.right_article_id for link in links)
-    _mark_for_clustering(conn, touched)
+    _mark_for_clustering(conn, article_ids)
+    _mark_as_linked(conn, {k for link in links for k in (link.left_article_id, link.right_article_id)})
 
 
 def _drop_links(conn: Connection, article_ids: Collection[int]) -> None:
@@ -578,6 +578,12 @@ def _mark_for_clustering(conn: Connection, article_ids: Collection[int]) -> None
     table = schema.article
     chosen = sa.update(table).where(among(conn, table.c.article_id, article_ids), table.c.clustered_key.is_not(None))
     conn.execute(chosen.values(clustered_key=None))
+
+
+def _mark_as_linked(conn: Connection, article_ids: Collection[int]) -> None:
+    table = schema.article
+    chosen = sa.update(table).where(among(conn, table.c.article_id, article_ids), table.c.clustered_key.is_not(None))
+    conn.execute(chosen.values(clustered_key=LINKED))
 
 
 def _link_row(link: Link) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def group(run: Run) -> int:
         dirty = queries.articles_to_cluster(conn)
         if not dirty:
             return 0
+        linked = queries.linked_articles(conn)
         run.report("clustering", 0)
         loaded = Loaded(conn)
         links = _touched_links(loaded, dirty)
@@ -98,7 +99,7 @@ def group(run: Run) -> int:
         flipped = joined_none ^ _joins_none(conn, loaded, links, passages, run.params)
         ends = {k for link in links if link.link_id in flipped for k in (link.left_article_id, link.right_article_id)}
         recounted = _in_wide_passages(conn, loaded, moved, passages, run.params)
-        changed = _regroup_stories(conn, loaded, {*dirty, *moved, *ends, *recounted}, passages, run)
+        changed = _regroup_stories(conn, loaded, {*moved, *ends, *recounted} | (set(dirty) - linked), passages, run)
         _save_shares(conn, loaded, dirty)
         store.mark_clustered(conn, dirty, run.params.cluster_key)
     log.info("%d articles clustered anew, %d stories made or changed", len(dirty), changed)

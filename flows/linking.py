@@ -16,11 +16,11 @@ import numpy as np
 
 from db import queries, store
 from pipeline import walk
-from pipeline.candidates import KeyIndex, disturbed, propose, within_window
+from pipeline.candidates import KeyIndex, StoredKeys, disturbed, propose, within_window
 from pipeline.records import keys_from_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -48,14 +48,6 @@ def time_order(row: IndexRow) -> tuple[dt.datetime, dt.datetime, int]:
     return (row.published_end or _UNKNOWN, row.published_start or _UNKNOWN, row.article_id)
 
 
-def build_index(
-    blobs: Sequence[bytes], positions: Sequence[int] | None = None, touching: Iterable[bytes] | None = None
-) -> KeyIndex:
-    """The index of stored keys, articles in order of their time keys; see `KeyIndex.build`."""
-    wanted = None if touching is None else keys_from_bytes(b"".join(touching))
-    return KeyIndex.build([keys_from_bytes(blob) for blob in blobs], positions, wanted)
-
-
 class Linking:
     """The matching of one run; `plan`, then `save_chunk` for each chunk in order."""
 
@@ -79,11 +71,12 @@ class Linking:
             if not waiting:
                 return 0
             marked = np.array([row.waiting for row in rows], bool)
-            index = _index_around(rows, marked, [row.keys for row in retired])
+            stored = StoredKeys([row.keys for row in rows])
+            index = _index_around(rows, stored, marked, [row.keys for row in retired])
             found = self._mark_disturbed(rows, index, marked, retired)
             if found.any():
                 marked |= found
-                index = _index_around(rows, marked, [])
+                index = _index_around(rows, stored, marked, [])
             self._find_pairs(rows, index, marked)
         return len(self._chunks)
 
@@ -92,7 +85,7 @@ class Linking:
     ) -> NDArray[np.bool_]:
         order = [time_order(row) for row in rows]
         positions = [bisect.bisect_left(order, time_order(row)) for row in retired]
-        gone = build_index([row.keys for row in retired], positions)
+        gone = StoredKeys([row.keys for row in retired], positions).index()
         found = disturbed(index, marked, gone, self._run.params) & ~marked
         with self._run.writing() as conn:
             store.mark_for_matching(conn, [rows[k].article_id for k in np.flatnonzero(found).tolist()])
@@ -153,9 +146,8 @@ class Linking:
         )
 
 
-def _index_around(rows: Sequence[IndexRow], marked: NDArray[np.bool_], more: Sequence[bytes]) -> KeyIndex:
+def _index_around(rows: Sequence[IndexRow], stored: StoredKeys, marked: NDArray[np.bool_], more: Sequence[bytes]) -> KeyIndex:
     """The index as far as the keys of marked articles (and `more` keys) go; of many marked ones, all of it."""
-    touching = None
-    if marked.sum() < MOST_TOUCHING * len(rows):
-        touching = [*more, *(rows[k].keys for k in np.flatnonzero(marked).tolist())]
-    return build_index([row.keys for row in rows], touching=touching)
+    if marked.sum() >= MOST_TOUCHING * len(rows):
+        return stored.index()
+    return stored.index(keys_from_bytes(b"".join([*more, *(rows[k].keys for k in np.flatnonzero(marked).tolist())])))

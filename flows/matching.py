@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from db import queries
-from flows.linking import build_index, time_order
+from flows.linking import time_order
 from flows.sources import find_origins, list_files, read_documents
 from pipeline import walk
-from pipeline.candidates import propose, within_window
+from pipeline.candidates import StoredKeys, propose, within_window
 from pipeline.errors import SourceError
-from pipeline.records import BadDocument, keys_to_bytes
+from pipeline.records import BadDocument, keys_from_bytes, keys_to_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def match_file(conn: Connection, file: Path, settings: Settings) -> list[dict[st
     rows = sorted((row for row in queries.index_rows(conn) if row.article_id != own.article_id), key=time_order)
     # Behind all others: the earliest of a large bucket are stored ones, as they will be.
     keys = keys_to_bytes(item.sketch.keys)
-    index = build_index([*(row.keys for row in rows), keys], touching=[keys])
+    index = StoredKeys([*(row.keys for row in rows), keys]).index(keys_from_bytes(keys))
     marked = np.zeros(index.size, bool)
     marked[-1] = True
     time = item.article.published

@@ -47,6 +47,7 @@ class Field:
         self._rarities = rarity(queries.frequencies(conn) or walk.NO_FREQUENCIES)
         self._reach = params.story_window_days * 86_400.0
         self._covered = (math.inf, -math.inf)
+        self._near: dict[Node, set[Node]] = {}
         self.nodes = walk.StoryNodes.of([], [], [], self._rarities)
 
     def hold(self, ids: Collection[Node]) -> None:
@@ -78,13 +79,16 @@ class Field:
 
     def near(self, ids: Collection[Node]) -> set[Node]:
         """The nodes that are alike enough to some of these to be joined with them."""
-        some = self.nodes.take(self.places(ids))
-        self.cover(some)
-        least = round(self._params.story_min_likeness * ONE)
-        found: set[Node] = set()
-        for _, other, _ in walk.alike_nodes(some, self.nodes, least, self._params):
-            found.update(self.nodes.ids[np.unique(other)].tolist())
-        return found
+        fresh = set(ids) - self._near.keys()
+        if fresh:
+            self.cover(self.nodes.take(self.places(fresh)))
+            some = self.nodes.take(self.places(fresh))
+            self._near.update({k: set() for k in fresh})
+            least = round(self._params.story_min_likeness * ONE)
+            for one, other, _ in walk.alike_nodes(some, self.nodes, least, self._params):
+                for a, b in zip(some.ids[one].tolist(), self.nodes.ids[other].tolist(), strict=True):
+                    self._near[a].add(b)
+        return {b for a in ids for b in self._near[a]}
 
 
 class Regrouping:

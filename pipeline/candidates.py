@@ -11,12 +11,13 @@ What a bucket proposes depends on its members and their times alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipeline.records import KEY_BITS
+from pipeline.records import KEY_BITS, KEY_BYTES, PREFIX_BITS, key_prefixes, keys_from_bytes, keys_to_bytes
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _POSITION = np.uint64(2 ** (64 - KEY_BITS) - 1)
 """The low bits of a key are 0 and take a position, so that one word is sorted for both: 16 million articles fit."""
 
-_TABLE_BITS = 24
+_TABLE_BITS = PREFIX_BITS
 _TABLE_SHIFT = np.uint64(64 - _TABLE_BITS)
 """The high bits of a key choose its place in a table of 16 MB, which 100,000 keys fill to less than a hundredth."""
 
@@ -68,31 +69,9 @@ class KeyIndex:
     size: int
 
     @classmethod
-    def build(
-        cls,
-        keys: Sequence[NDArray[np.uint64]],
-        positions: Sequence[int] | None = None,
-        touching: NDArray[np.uint64] | None = None,
-    ) -> KeyIndex:
-        """The index of articles given in order of their time keys.
-
-        Args:
-            keys: of each article.
-            positions: of the articles, if they are not 0, 1, 2 ...
-            touching: if given, other keys than these may be left out: an index for
-                few new articles among many costs no sorting of all.
-        """
-        sizes = [len(item) for item in keys]
-        places = np.arange(len(sizes)) if positions is None else np.array(positions, np.int64)
-        owners = np.repeat(places.astype(np.uint64), sizes)
-        every = np.concatenate(keys) if sizes else np.zeros(0, np.uint64)
-        if touching is not None:
-            table = np.zeros(1 << _TABLE_BITS, bool)
-            table[touching >> _TABLE_SHIFT] = True
-            chosen = np.flatnonzero(table[every >> _TABLE_SHIFT])
-            every, owners = every[chosen], owners[chosen]
-        codes = np.sort(every | owners)
-        return cls(codes & ~_POSITION, (codes & _POSITION).astype(np.int32), len(sizes))
+    def build(cls, keys: Sequence[NDArray[np.uint64]]) -> KeyIndex:
+        """The index of the keys of articles, given in order of their time keys."""
+        return StoredKeys([keys_to_bytes(item) for item in keys]).index()
 
     def buckets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First entry and number of entries of each bucket of two or more articles."""
@@ -101,6 +80,44 @@ class KeyIndex:
         first = np.flatnonzero(np.concatenate(([True], self.keys[1:] != self.keys[:-1])))
         sizes = np.diff(first, append=len(self.keys))
         return first[sizes > 1], sizes[sizes > 1]
+
+
+class StoredKeys:
+    """The keys of articles as they are stored.
+
+    Args:
+        blobs: of each article, in order of time keys.
+        positions: of the articles, if they are not 0, 1, 2 ...
+    """
+
+    def __init__(self, blobs: Sequence[bytes], positions: Sequence[int] | None = None) -> None:
+        self._every = b"".join(blobs)
+        self._ends = np.cumsum([len(blob) // KEY_BYTES for blob in blobs], dtype=np.int64)
+        self._positions = np.arange(len(blobs)) if positions is None else np.array(positions, np.int64)
+
+    def index(self, touching: NDArray[np.uint64] | None = None) -> KeyIndex:
+        """The index of these keys.
+
+        Args:
+            touching: if given, other keys than these may be left out: an index for
+                few new articles among many costs no sorting of all.
+        """
+        if touching is None:
+            keys = keys_from_bytes(self._every)
+            chosen = np.arange(len(keys))
+        else:
+            table = np.zeros(1 << _TABLE_BITS, bool)
+            table[touching >> _TABLE_SHIFT] = True
+            chosen = np.flatnonzero(table[self._prefixes])
+            keys = keys_from_bytes(self._every, chosen)
+        owners = self._positions[np.searchsorted(self._ends, chosen, side="right")].astype(np.uint64)
+        codes = np.sort(keys | owners)
+        return KeyIndex(codes & ~_POSITION, (codes & _POSITION).astype(np.int32), len(self._positions))
+
+    @cached_property
+    def _prefixes(self) -> NDArray[np.uint32]:
+        """The high bits of each key."""
+        return key_prefixes(self._every)
 
 
 @dataclass(frozen=True)

@@ -226,19 +226,32 @@ KEY_BITS = 40
 """Bits of a key that are kept, its high ones: the low 24 make room for a position when keys are sorted. Of 500
 million keys one in 2,000 meets another by chance, which costs an article a fourth of a comparison."""
 
-_KEY_BYTES = KEY_BITS // 8
+KEY_BYTES = KEY_BITS // 8
+
+PREFIX_BITS = 24
+"""High bits of a key that can be had without the rest of it."""
 
 
 def keys_to_bytes(keys: NDArray[np.uint64]) -> bytes:
     """Keys in 5 bytes each."""
-    return keys.astype("<u8").view(np.uint8).reshape(-1, 8)[:, 8 - _KEY_BYTES :].tobytes()
+    return keys.astype("<u8").view(np.uint8).reshape(-1, 8)[:, 8 - KEY_BYTES :].tobytes()
 
 
-def keys_from_bytes(blob: bytes) -> NDArray[np.uint64]:
-    """The keys that `keys_to_bytes` wrote."""
-    wide = np.zeros((len(blob) // _KEY_BYTES, 8), np.uint8)
-    wide[:, 8 - _KEY_BYTES :] = np.frombuffer(blob, np.uint8).reshape(-1, _KEY_BYTES)
+def keys_from_bytes(blob: bytes, chosen: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
+    """The keys that `keys_to_bytes` wrote, or those of some indices."""
+    narrow = np.frombuffer(blob, np.uint8).reshape(-1, KEY_BYTES)
+    if chosen is not None:
+        narrow = narrow[chosen]
+    wide = np.zeros((len(narrow), 8), np.uint8)
+    wide[:, 8 - KEY_BYTES :] = narrow
     return wide.reshape(-1).view("<u8").astype(np.uint64, copy=False)
+
+
+def key_prefixes(blob: bytes) -> NDArray[np.uint32]:
+    """The high `PREFIX_BITS` of the keys that `keys_to_bytes` wrote."""
+    low, middle, high = np.frombuffer(blob, np.uint8).reshape(-1, KEY_BYTES).T[-3:].astype(np.uint32)
+    prefixes: NDArray[np.uint32] = high << np.uint32(16) | middle << np.uint32(8) | low
+    return prefixes
 
 
 TERM_BITS = 24

@@ -58,7 +58,8 @@ def sketch(text: str = TEXT) -> Sketch:
         np.array([min(255, len(m[0])) for m in words], np.uint8),
         np.zeros(len(words), np.bool_),
     )
-    return Sketch(tokens, np.unique(hashes.astype(np.uint64) << np.uint64(32)))
+    terms = np.unique(hashes) & np.uint32(0xFFFFFF00) | np.uint32(1)
+    return Sketch(tokens, np.unique(hashes.astype(np.uint64) << np.uint64(32)), np.unique(terms))
 
 
 def sketched(uri: str = "a.txt", text: str = TEXT, **changes: Any) -> SketchedArticle:

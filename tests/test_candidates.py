@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.candidates import KeyIndex, disturbed, propose
+from pipeline.candidates import KeyIndex, StoredKeys, disturbed, propose
 from pipeline.params import MatchParams
+from pipeline.records import keys_to_bytes
 
 Pairs = set[tuple[int, int]]
 
@@ -121,7 +122,8 @@ def disturbed_by(articles: dict[int, set[int]], waiting: set[int], gone: set[int
     """What `disturbed` says, in places in time instead of positions."""
     now = sorted(set(articles) - gone)
     keys = [stored(articles[k]) for k in sorted(gone)]
-    retired = KeyIndex.build(keys, [sum(k < article for k in now) for article in sorted(gone)])
+    places = [sum(k < article for k in now) for article in sorted(gone)]
+    retired = StoredKeys([keys_to_bytes(item) for item in keys], places).index()
     found = disturbed(index_of([articles[k] for k in now]), np.array([k in waiting for k in now], bool), retired, params)
     return {now[k] for k in np.flatnonzero(found).tolist()}
 
@@ -194,3 +196,17 @@ def test_retired_articles_among_the_earliest_disturb_a_capped_bucket() -> None:
     assert disturbed_by(articles, set(), {3}, MatchParams()) == set(range(80)) - {3}
     assert disturbed_by(articles, set(), {4}, MatchParams()) == set()
     assert disturbed_by(articles, {2}, {3}, MatchParams()) == set(range(80)) - {3}
+
+
+@given(st.lists(st.sets(st.integers(0, 40), max_size=8), max_size=12), st.sets(st.integers(0, 40)))
+def test_an_index_around_some_keys_holds_these_whole(articles: list[set[int]], wanted: set[int]) -> None:
+    blobs = [keys_to_bytes(stored(keys)) for keys in articles]
+    around = StoredKeys(blobs).index(stored(wanted))
+    whole = StoredKeys(blobs).index()
+    assert around.size == whole.size == len(articles)
+    for index in (around, whole):
+        assert (np.diff(index.keys.astype(np.float64)) >= 0).all()
+    chosen = np.isin(whole.keys, stored(wanted))
+    kept = np.isin(around.keys, stored(wanted))
+    assert around.keys[kept].tolist() == whole.keys[chosen].tolist()
+    assert around.members[kept].tolist() == whole.members[chosen].tolist()

@@ -27,8 +27,16 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_frozen")),
     )
+    _index_of_work("clustered_key IS NULL OR clustered_key = 'linked'")
+
+
+def _index_of_work(where: str) -> None:
+    op.drop_index("ix_article_to_cluster", table_name="article")
+    text = sa.text(where)
+    op.create_index("ix_article_to_cluster", "article", ["article_id"], sqlite_where=text, postgresql_where=text)
 
 
 def downgrade() -> None:
+    _index_of_work("clustered_key IS NULL")
     op.drop_table("frozen")
     op.drop_table("story_terms")
