@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from baselines import components, exact_matches, linked_stories, minhash_pairs
 from measuring import ROOT, console, fresh_database, print_table, read_corpus, refresh_wirecopy, run_wirecopy, write_corpus
-from metrics import Score, cluster_scores, coverage, pair_score, passage_scores
+from metrics import Score, beyond_gold, cluster_scores, coverage, pair_score, passage_scores
 from rich.table import Table
 
 from pipeline.text import tokenize
@@ -155,8 +155,8 @@ class Result:
 
     Attributes:
         matched_recall: of the gold characters that were neither cut nor masked; excluded: the share that was.
-        pairs_recall: gold pairs with an alignment that covers gold.
         outside: pairs of articles with an alignment that the gold does not have.
+        beyond: shares of the aligned characters, as `metrics.beyond_gold` gives them.
     """
 
     corpus: str
@@ -167,17 +167,19 @@ class Result:
     matched_recall: float | None
     excluded: float | None
     outside: int
+    beyond: Mapping[str, float]
 
     @property
     def notes(self) -> list[str]:
         """What the table does not show."""
         if not self.gold_pairs:
             return []
+        gold, around, beside, none = map(_percent, self.beyond.values())
         return [
             f"Of the gold characters {_percent(self.excluded)} were cut or masked as page furniture; of the others "
             f"{_percent(self.matched_recall)} are covered.",
-            f"{self.outside:,} pairs of articles have an alignment and no gold: the gold holds verbatim runs of 12 words and "
-            "more, neither edited reuse nor runs of 8 to 11.",
+            f"Of the aligned characters {gold} are gold; {around} stand in alignments that run over gold, {beside} in other "
+            f"alignments of pairs with gold, {none} in the {self.outside:,} pairs without.",
         ]
 
 
@@ -205,6 +207,7 @@ def measure(corpus: Corpus, stored: Stored) -> Result:
         matched_recall=covered.recall,
         excluded=covered.excluded,
         outside=len(stored.passages.keys() - corpus.passages.keys()),
+        beyond=beyond_gold(corpus.passages, stored.passages),
     )
 
 
@@ -253,7 +256,9 @@ def _cells(score: Score) -> list[str]:
 
 
 def _title(result: Result) -> str:
-    return f"{result.corpus}: {result.articles:,} articles, {result.gold_pairs:,} gold pairs, {result.gold_stories:,} gold stories"
+    return (
+        f"{result.corpus}: {result.articles:,} articles, {result.gold_pairs:,} gold pairs, {result.gold_stories:,} gold stories"
+    )
 
 
 def terminal_table(result: Result) -> Table:
@@ -285,7 +290,7 @@ def as_json(result: Result) -> dict[str, Any]:
     rows: dict[str, dict[str, dict[str, float | None]]] = defaultdict(dict)
     for row in result.rows:
         rows[row.what][row.system] = {name: getattr(row.score, name) for name in COLUMNS}
-    plain = ("corpus", "articles", "gold_pairs", "gold_stories", "matched_recall", "excluded", "outside")
+    plain = ("corpus", "articles", "gold_pairs", "gold_stories", "matched_recall", "excluded", "outside", "beyond")
     return {name: getattr(result, name) for name in plain} | {"scores": rows}
 
 

@@ -49,9 +49,7 @@ def exact_matches(names: Sequence[str], tokens: Sequence[Tokens]) -> Passages:
     found: Passages = {}
     for one, i, other, j, length in _runs(*_matches(tokens)):
         (a, x), (b, y) = sorted(((names[one], (one, i)), (names[other], (other, j))))
-        left, right = (
-            (int(tokens[k].starts[at]), int(tokens[k].ends[at + length - 1])) for k, at in (x, y)
-        )
+        left, right = ((int(tokens[k].starts[at]), int(tokens[k].ends[at + length - 1])) for k, at in (x, y))
         found.setdefault((a, b), []).append((left, right))
     return found
 
@@ -73,7 +71,7 @@ def _matches(tokens: Sequence[Tokens]) -> tuple[NDArray[np.int64], ...]:
     first, count = first[chosen], count[chosen]
     entry = np.arange(int(count.sum())) + np.repeat(first - (np.cumsum(count) - count), count)
     behind = np.repeat(first + count, count) - entry
-    parts = []
+    parts = [(owner[:0], at[:0], owner[:0], at[:0])]
     step = 1
     while len(entry):
         more = behind > step

@@ -135,7 +135,8 @@ def _size(item: SpanPair) -> int:
     return sum(end - start for start, end in item)
 
 
-def _covered(items: Sequence[tuple[Span, ...]]) -> int:
+def _covered(items: Iterable[tuple[Span, ...]]) -> int:
+    items = list(items)
     return sum(union_length(x[side] for x in items) for side in (0, 1))
 
 
@@ -158,6 +159,27 @@ def _mark(first: int, last: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
 def _mostly_quoted(pair: ArticlePair, item: SpanPair, quoted: Callable[[str], NDArray[np.bool_]]) -> bool:
     inside = sum(int(np.count_nonzero(quoted(pair[side])[slice(*item[side])])) for side in (0, 1))
     return 2 * inside > _size(item)
+
+
+def beyond_gold(gold: Passages, found: Passages) -> dict[str, float]:
+    """Shares of the detected characters, by what they are to the gold.
+
+    Returns:
+        `gold`: characters of it; `around gold`: of detections that meet a gold passage
+        and run over it; `beside gold`: of others in a pair that has gold; `no gold`: in
+        pairs without.
+    """
+    sizes = dict.fromkeys(("gold", "around gold", "beside gold", "no gold"), 0)
+    for pair, detections in found.items():
+        wanted = gold.get(pair, [])
+        meeting = [x for x in detections if any(_meet(x, y) for y in wanted)]
+        hits = [(_common(x[0], y[0]), _common(x[1], y[1])) for x in meeting for y in wanted if _meet(x, y)]
+        hit, near, every = (_covered(items) for items in (hits, meeting, detections))
+        sizes["gold"] += hit
+        sizes["around gold"] += near - hit
+        sizes["beside gold" if wanted else "no gold"] += every - near
+    total = sum(sizes.values())
+    return {name: size / total if total else 0.0 for name, size in sizes.items()}
 
 
 @dataclass(frozen=True)
