@@ -251,7 +251,8 @@ def test_numbers_and_names_in_another_style(text: str, other: str) -> None:
     assert planting._restyled(text) == other
 
 
-FLOORS = {("30+", 0.1): 0.0, ("30+", 0.2): 0.0, ("30+", 0.3): 0.0, ("12-30", 0.05): 0.0, ("12-30 in", 0.05): 0.0}
+FLOORS = {("30+", 0.1): 0.97, ("30+", 0.2): 0.91, ("30+", 0.3): 0.68, ("12-30", 0.05): 0.89, ("12-30 in", 0.05): 0.77}
+"""Measured .990, .942, .728, .924, .804."""
 
 
 @pytest.mark.slow
@@ -266,7 +267,7 @@ def test_edited_passages_are_found() -> None:
                 assert own.recall >= floor, f"{length} words, {rate:.0%} edited: recall {own.recall:.4f}, floor {floor}"
                 assert own.known >= own.recall
     verbatim = planted.sum_up(planted.measure(bed(2).plant(0.0), MatchParams()))
-    assert verbatim.recall >= 0.0, f"unedited words, all kinds: {verbatim.recall:.4f}"
+    assert verbatim.recall >= 0.99, f"no word edited, all kinds: recall {verbatim.recall:.4f}, floor .99"  # .998
 
 
 def test_texts_that_share_nothing_give_no_links() -> None:
@@ -364,8 +365,31 @@ def test_figures_agree_with_the_scorer(measured: tuple[str, Any, Any]) -> None:
     assert ours["scores"]["article pairs"]["wirecopy"]["recall"] >= theirs["pairs_recall"] - 0.00005
 
 
-CORPUS_FLOORS: dict[str, dict[tuple[str, str], float]] = {"basil": {}, "fnc1-train": {}}
-"""What was measured stands beside each; a floor lies a little below."""
+CORPUS_FLOORS: dict[str, dict[tuple[str, str], float]] = {
+    "basil": {
+        ("passages, all", "recall"): 0.99,  # 1
+        ("passages, all", "precision"): 0.70,  # .718: what the gold does not hold counts as wrong
+        ("passages, all", "plagdet"): 0.82,  # .836
+        ("passages, unquoted", "recall"): 0.99,  # 1
+        ("article pairs", "precision"): 0.91,  # .924
+        ("article pairs", "recall"): 0.99,  # 1
+        ("stories, b-cubed", "f1"): 0.80,  # .819
+        ("copy clusters, b-cubed", "precision"): 0.99,  # 1: the same event, written independently
+    },
+    "fnc1-train": {
+        ("passages, all", "recall"): 0.99,  # .999
+        ("passages, all", "precision"): 0.75,  # .773
+        ("passages, all", "plagdet"): 0.86,  # .870
+        ("passages, unquoted", "recall"): 0.99,  # .998
+        ("article pairs", "precision"): 0.92,  # .940
+        ("article pairs", "recall"): 0.99,  # .997
+        ("stories, b-cubed", "f1"): 0.67,  # .686
+        ("copy clusters, b-cubed", "precision"): 0.98,  # .993
+        ("copy clusters, b-cubed", "f1"): 0.47,  # .489
+        ("copy clusters, pairwise", "precision"): 0.93,  # .965
+    },
+}
+"""A floor lies a little below what was measured, which stands beside it."""
 
 
 @pytest.mark.reference
