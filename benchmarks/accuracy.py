@@ -25,7 +25,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from baselines import components, exact_matches, linked_stories, minhash_pairs
-from measuring import ROOT, console, fresh_database, print_table, read_corpus, refresh_wirecopy, run_wirecopy, write_corpus
+from measuring import (
+    ROOT,
+    console,
+    fresh_database,
+    markdown_table,
+    print_table,
+    read_corpus,
+    refresh_wirecopy,
+    run_wirecopy,
+    write_corpus,
+)
 from metrics import Score, beyond_gold, cluster_scores, coverage, pair_score, passage_scores
 from rich.table import Table
 
@@ -275,14 +285,7 @@ def terminal_table(result: Result) -> Table:
 
 def markdown(result: Result) -> str:
     """The same for a page of docs/."""
-    lines = [
-        f"### {_title(result)}",
-        "",
-        "| | system | " + " | ".join(COLUMNS) + " |",
-        "|---|---|" + "---:|" * len(COLUMNS),
-        *(f"| {row.what} | {row.system} | {' | '.join(_cells(row.score))} |" for row in result.rows),
-    ]
-    return "\n".join([*lines, *(f"\n{note}" for note in result.notes), ""])
+    return "\n\n".join([f"### {_title(result)}", markdown_table(terminal_table(result)), *result.notes, ""])
 
 
 def as_json(result: Result) -> dict[str, Any]:

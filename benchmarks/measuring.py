@@ -253,6 +253,14 @@ def print_table(title: str, table: Table) -> None:
     console.print(table)
 
 
+def markdown_table(table: Table) -> str:
+    """The same cells for a page of docs/."""
+    heads = [str(column.header) for column in table.columns]
+    lines = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    rows = [[str(cell).strip() for cell in row] for row in zip(*(column.cells for column in table.columns), strict=True)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, lines, *rows))
+
+
 def megabytes(size: int) -> str:
     """In megabytes, or a dash where nothing was measured."""
     return f"{size / MEGABYTE:,.0f} MB" if size else "–"

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from accuracy import CORPORA
-from measuring import console, print_table
+from measuring import console, markdown_table, print_table
 from metrics import ratio, union_length
 from planting import LENGTHS, SEED, WORD_KINDS, Bed, Plant, Span, Text, document, kinds_of, load_texts, made_up_texts
 from rich.table import Table
@@ -257,17 +257,19 @@ def as_json(found: Mapping[float, Sequence[Found]]) -> dict[str, Any]:
     return {"cells": cells, "targets": targets(found)}
 
 
-def print_false(wrong: FalseLinks, texts: int, others: int, *, show: bool) -> None:
-    """Characters that should not have been aligned, and the links on request."""
-    share = wrong.aligned / wrong.characters
-    verdict = "met" if share < FALSE_TARGET else "MISSED"
-    console.print(f"\n{texts:,} articles against {others:,}, {wrong.pairs:,} pairs compared, {len(wrong.excerpts):,} links")
-    console.print(
-        f"false characters: {wrong.aligned:,} of {wrong.characters:,}, {1e4 * share:.2f} in 10,000, target under 1: {verdict}"
-    )
-    if show:
-        for one, other in wrong.excerpts:
-            console.print(f"- {one}\n  {other}", markup=False)
+def targets_table(found: Mapping[float, Sequence[Found]], wrong: FalseLinks | None) -> Table:
+    """What is asked for, beside what was measured."""
+    table = Table()
+    table.add_column("asked for")
+    for name in ("measured", "target", ""):
+        table.add_column(name, justify="right")
+    for what, recall, wanted in targets(found):
+        table.add_row(f"recall, {what}", f"{recall:.3f}", f"{wanted:.2f}", "met" if recall >= wanted else "MISSED")
+    if wrong:
+        share = wrong.aligned / wrong.characters
+        verdict = "met" if share < FALSE_TARGET else "MISSED"
+        table.add_row("false characters in 10,000", f"{1e4 * share:.2f}", f"under {1e4 * FALSE_TARGET:g}", verdict)
+    return table
 
 
 # ---------------------------------------------------------------- command line
@@ -288,7 +290,9 @@ def main() -> None:
     parser.add_argument("--match", action="append", default=[], metavar="NAME=VALUE", help="another parameter of matching")
     parser.add_argument("--false", type=int, default=2000, help="articles of reuters21578 to count false characters in (2000)")
     parser.add_argument("--show", action="store_true", help="also the false links")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print what docs/accuracy.md shows")
+    form.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     params = parse_params(options.match)
     rates = [float(x) for x in options.rates.split(",")]
@@ -300,24 +304,28 @@ def main() -> None:
         collections = [load_texts(options.corpora, name) for name in ("reuters21578", "abp-2015-2018")]
     bed = Bed(collections, options.plants)
     found = {rate: measure(bed.plant(rate), params) for rate in rates}
-    out = as_json(found)
-    if not options.json:
-        console.print(
-            f"{len(bed.chosen):,} passages in as many articles; recall in characters of both sides, by share of the words edited"
-        )
-        for length in LENGTHS:
-            print_table(f"{length} words", rates_table(found, length))
-        for what, recall, wanted in targets(found):
-            console.print(f"{what}: recall {recall:.3f}, target {wanted:.2f}: {'met' if recall >= wanted else 'MISSED'}")
-    if options.false:
-        sample = random.Random(SEED).sample(collections[0], min(options.false, len(collections[0])))
-        wrong = false_links(sample, collections[1], params)
-        plain = {"characters": wrong.characters, "aligned": wrong.aligned, "pairs": wrong.pairs, "links": len(wrong.excerpts)}
-        out["false"] = plain
-        if not options.json:
-            print_false(wrong, len(sample), len(collections[1]), show=options.show)
+    sample = random.Random(SEED).sample(collections[0], min(options.false, len(collections[0])))
+    wrong = false_links(sample, collections[1], params) if sample else None
+
     if options.json:
-        print(json.dumps(out, indent=1))
+        plain = {"characters": wrong.characters, "aligned": wrong.aligned, "pairs": wrong.pairs} if wrong else None
+        print(json.dumps(as_json(found) | {"false": plain}, indent=1))
+        return
+    tables = {
+        f"{length} words: recall by kind of edit and share of edited words": rates_table(found, length) for length in LENGTHS
+    }
+    tables[f"{len(bed.chosen):,} passages in as many articles"] = targets_table(found, wrong)
+    for title, table in tables.items():
+        if options.markdown:
+            print(f"### {title}\n\n{markdown_table(table)}\n")
+        else:
+            print_table(title, table)
+    if wrong:
+        aligned = f"{wrong.aligned:,} of {wrong.characters:,} characters are aligned, in {len(wrong.excerpts):,} links"
+        print(f"{len(sample):,} articles against {len(collections[1]):,}: {wrong.pairs:,} pairs compared, {aligned}.")
+    if wrong and options.show:
+        for one, other in wrong.excerpts:
+            console.print(f"- {one}\n  {other}", markup=False)
 
 
 if __name__ == "__main__":

@@ -107,12 +107,11 @@ def test_accuracy_prints_a_table_a_corpus(corpus: Path) -> None:
     assert scores["passages, quoted"]["wirecopy"]["recall"] is None
     assert scores["stories, b-cubed"]["wirecopy"]["f1"] == scores["copy clusters, b-cubed"]["wirecopy"]["f1"] == 1.0
 
-    page = run_benchmark("accuracy.py", pilots, "--markdown", "--limit", 3, "--database", corpus.parent / "kept.db")
+    arguments = ("pilots", "--corpora", corpus.parent, "--limit", 3, "--database", corpus.parent / "kept.db")
+    page = run_benchmark("accuracy.py", *arguments, "--markdown", "--workers", 1)
     assert page.startswith("### pilots: 3 articles, 3 gold pairs, 1 gold stories\n")
     assert "| article pairs | wirecopy | 1.0000 | 1.0000 | 1.0000 |" in page
     assert (corpus.parent / "kept.db").is_file()
-    for text in ("passages, all", "document MinHash", "TF-IDF linkage"):
-        assert text in run_benchmark("accuracy.py", "pilots", "--corpora", corpus.parent, "--workers", 1)
 
 
 def test_accuracy_says_which_corpus_is_missing(tmp_path: Path) -> None:
