@@ -27,6 +27,7 @@ SCORER = ROOT.parent / "shared" / "score_corpus.py"
 if str(BENCHMARKS) not in sys.path:  # scripts, not a package
     sys.path.append(str(BENCHMARKS))
 
+import accuracy  # noqa: E402
 import baselines  # noqa: E402
 import metrics  # noqa: E402
 import order  # noqa: E402
@@ -130,6 +131,7 @@ def test_pairs() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(0, 3)), min_size=1, max_size=12))
+@settings(deadline=None)
 def test_scores_of_clusters_are_those_of_the_definition(labels: list[tuple[int, int | None]]) -> None:
     gold = {str(k): cls for k, (cls, _) in enumerate(labels)}
     found = {str(k): cluster for k, (_, cluster) in enumerate(labels)}
@@ -304,6 +306,27 @@ def test_a_difference_is_seen() -> None:
     found = order.compare("way", rows | {"links": {(1, 2), (3, 5)}}, rows, table)
     assert found == ["way: links missing: (3, 4)", "way: links more: (3, 5)"]
     assert list(table.columns[5].cells) == ["PASS", "PASS", "FAIL", "PASS"]
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_what_the_commands_print() -> None:
+    """Not the figures, which need the corpora: a table a corpus and a length, with all columns and systems."""
+    text = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+    tables = text.split("### ")
+    for name in accuracy.MEASURED:
+        (table,) = (x for x in tables if x.startswith(f"{name}: "))
+        assert f"| {' | '.join(accuracy.COLUMNS)} |" in table
+        assert "| passages, all, macro-averaged | wirecopy |" in table
+        for system in ("wirecopy", "exact 12 words", "document MinHash"):
+            assert f"| article pairs | {system} |" in table
+    for length in planting.LENGTHS:
+        (table,) = (x for x in tables if x.startswith(f"{length} words: "))
+        for kind in planting.kinds_of(length):
+            assert f"| {kind} |" in table
+    for what, rate, _ in planted.TARGETS:
+        assert f"| recall, {what} words, {100 * rate:.0f} % edited |" in text
 
 
 # --- floors on the corpora, and the scorer ---------------------------------------------------------
