@@ -1,6 +1,6 @@
 """Planted truth for edits: how much of a passage that was edited on its way into another article is found?
 
-    python benchmarks/planted.py [--corpora FOLDER] [--plants 40] [--match NAME=VALUE ...] [--false N] [--show]
+    python benchmarks/planted.py [--corpora FOLDER] [--plants 100] [--match NAME=VALUE ...] [--false N] [--show]
 
 Passages of one collection are planted in articles of the other (reuters21578 of
 1987, abp-2015-2018), which share nothing else. Each passage is edited in a known way,
@@ -285,7 +285,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder with reuters21578 and abp-2015-2018")
     parser.add_argument("--made-up", action="store_true", help="instead of corpora: texts of invented words")
-    parser.add_argument("--plants", type=int, default=40, help="of each length and kind of edit (40)")
+    parser.add_argument("--plants", type=int, default=100, help="of each length and kind of edit (100)")
     parser.add_argument("--rates", default=",".join(f"{x:g}" for x in RATES), help="shares of the words edited")
     parser.add_argument("--match", action="append", default=[], metavar="NAME=VALUE", help="another parameter of matching")
     parser.add_argument("--false", type=int, default=2000, help="articles of reuters21578 to count false characters in (2000)")
