@@ -39,7 +39,7 @@ console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
 
 
 class RunFailedError(RuntimeError):
-    """`wirecopy run` ended with a status other than 0."""
+    """`wirecopy` ended with a status other than 0."""
 
 
 # ------------------------------------------------------------------------- corpora
@@ -98,11 +98,20 @@ def run_wirecopy(database_url: str, folder: Path, *, workers: int | None = None)
     Raises:
         RunFailedError: with what it wrote to standard error.
     """
+    return _wirecopy(database_url, ["run", str(folder)], workers)
+
+
+def refresh_wirecopy(database_url: str, *, workers: int | None = None) -> Timed:
+    """Runs `wirecopy refresh --json`, in the same way."""
+    return _wirecopy(database_url, ["refresh"], workers)
+
+
+def _wirecopy(database_url: str, arguments: Sequence[str], workers: int | None) -> Timed:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("WIRECOPY_", "PREFECT_"))}
     environment = kept | {"WIRECOPY_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
     if workers:
         environment["WIRECOPY_WORKERS"] = str(workers)
-    command = [sys.executable, "-m", "flows", "run", str(folder), "--json"]
+    command = [sys.executable, "-m", "flows", *arguments, "--json"]
     with tempfile.TemporaryDirectory(prefix="wirecopy-cwd-") as cwd:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -112,7 +121,7 @@ def run_wirecopy(database_url: str, folder: Path, *, workers: int | None = None)
                 out, err = process.communicate()
             wall = time.perf_counter() - started
     if process.returncode:
-        raise RunFailedError(f"`wirecopy run` ended with status {process.returncode}: {err.strip() or out.strip()}")
+        raise RunFailedError(f"`wirecopy {arguments[0]}` ended with status {process.returncode}: {err.strip() or out.strip()}")
     return Timed(wall, json.loads(out), usage.cpu, usage.tree, usage.largest)
 
 
@@ -242,6 +251,14 @@ def print_table(title: str, table: Table) -> None:
     """A table under its title, which a narrow one would break into lines."""
     console.print(f"\n{title}")
     console.print(table)
+
+
+def markdown_table(table: Table) -> str:
+    """The same cells for a page of docs/."""
+    heads = [str(column.header) for column in table.columns]
+    lines = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    rows = [[str(cell).strip() for cell in row] for row in zip(*(column.cells for column in table.columns), strict=True)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, lines, *rows))
 
 
 def megabytes(size: int) -> str:

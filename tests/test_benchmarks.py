@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -97,3 +98,82 @@ def test_kinds_judges_labelled_passages_and_lists_what_it_has_otherwise(corpus: 
     out = run_benchmark("kinds.py", corpus, "--labels", file, "--list")
     assert "unclear" in out
     assert '"left": "a5"' in out
+
+
+@pytest.mark.slow
+def test_accuracy_prints_a_table_a_corpus(corpus: Path) -> None:
+    records = [json.loads(line) for line in corpus.read_text("utf-8").splitlines()[:6]]
+    pairs = [
+        (one["id"], other["id"]) for k, one in enumerate(records) for other in records[:k] if one["source"] != other["source"]
+    ]
+    span = [0, len(SHARED) - 1]
+    gold = {
+        "": records,
+        ".passages": [{"left": a, "right": b, "passages": [{"left": span, "right": span}]} for a, b in pairs],
+        ".stories": [{"id": record["id"], "story": "pilots"} for record in records],
+    }
+    for kind, rows in gold.items():
+        with gzip.open(corpus.parent / f"pilots{kind}.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    pilots = corpus.parent / "pilots.jsonl.gz"
+
+    (found,) = json.loads(run_benchmark("accuracy.py", pilots, "--json", "--workers", 1))
+    assert (found["corpus"], found["articles"], found["gold_pairs"], found["gold_stories"]) == ("pilots", 6, 12, 1)
+    scores = found["scores"]
+    assert scores["article pairs"]["wirecopy"] == scores["article pairs"]["exact 12 words"]
+    assert scores["article pairs"]["wirecopy"]["f1"] == scores["passages, all"]["wirecopy"]["recall"] == 1.0
+    assert scores["passages, all"]["exact 12 words"]["plagdet"] > 0.9
+    assert scores["passages, quoted"]["wirecopy"]["recall"] is None
+    assert scores["stories, b-cubed"]["wirecopy"]["f1"] == scores["copy clusters, b-cubed"]["wirecopy"]["f1"] == 1.0
+
+    arguments = ("pilots", "--corpora", corpus.parent, "--limit", 3, "--database", corpus.parent / "kept.db")
+    page = run_benchmark("accuracy.py", *arguments, "--markdown", "--workers", 1)
+    assert page.startswith("### pilots: 3 articles, 3 gold pairs, 1 gold stories\n")
+    assert "| article pairs | wirecopy | 1.0000 | 1.0000 | 1.0000 |" in page
+    assert (corpus.parent / "kept.db").is_file()
+
+
+def test_accuracy_says_which_corpus_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "accuracy.py"), "nowhere", "--corpora", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert f"no corpus at {tmp_path / 'nowhere.jsonl.gz'}" in done.stderr
+
+
+def test_planted_prints_recall_beside_its_targets() -> None:
+    out = run_benchmark(
+        "planted.py", "--made-up", "--plants", 1, "--rates", "0,0.1", "--false", 5, "--match", "gap_tokens=12", "--show"
+    )
+    for text in (
+        "30+ words",
+        "12-30 in words",
+        "lost by candidates",
+        "boundary, words: median / p90",
+        "reordered",
+        "recall, 30+ words, 10 % edited",
+    ):
+        assert text in out
+    assert "5 articles against" in out
+    found = json.loads(run_benchmark("planted.py", "--made-up", "--plants", 1, "--rates", "0", "--false", 0, "--json"))
+    assert found["cells"]["30+"]["all edited words"]["0"]["recall"] == 1.0
+
+
+@pytest.mark.slow
+def test_order_compares_ways_to_one_state(corpus: Path) -> None:
+    out = run_benchmark("order.py", corpus, "--articles", 30, "--batches", 2, "--workers", 1)
+    assert "FAIL" not in out
+    ways = ("2 runs", "shuffled", "shuffled, 2 runs", "added, changed, removed, added back")
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line.startswith("│")]
+    assert [(row[0], row[5]) for row in rows if row[1] == "links"] == [(way, "PASS") for way in ways]
+    assert {row[1] for row in rows} == {"links", "pairs", "shares", "passages", "copy clusters", "stories"}
+    assert all(int(row[2]) > 0 for row in rows)
+
+
+def test_candidates_prints_pairs_an_article(corpus: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "candidates.py"), str(corpus), "--sizes", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr  # all thirty share the report: every article meets every other
+    assert "pairs/article" in done.stdout
+    assert "FAIL (below 1)" in done.stdout
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines() if line.startswith("│")]
+    assert [(row[0], row[2]) for row in rows] == [("10", "45"), ("30", "435")]
