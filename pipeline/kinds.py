@@ -15,10 +15,10 @@ from pipeline.records import Link, Pair, Span, time_key
 from pipeline.text import to_clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.params import MatchParams
-    from pipeline.records import Alignment, MatchedArticle, Tokens
+    from pipeline.records import Alignment, Kind, MatchedArticle, Tokens
 
 Interval = tuple[int, int]
 
@@ -29,6 +29,8 @@ def link_pair(
     tokens: tuple[Tokens, Tokens],
     alignments: Sequence[Alignment],
     params: MatchParams,
+    *,
+    judge: Callable[[Link], tuple[Kind, str] | None] | None = None,
 ) -> tuple[list[Link], Pair]:
     """The links of two articles and their sum.
 
@@ -38,8 +40,11 @@ def link_pair(
         tokens: of `one` and of `other`.
         alignments: at least one.
         params: `quote_ratio` and `recycled_after_days`.
+        judge: the kind that a person has given a link, and who; None where nobody has.
     """
     links = [_link((one, other), tokens, item, params) for item in alignments]
+    if judge is not None:
+        links = [_judged(link, judge(link)) for link in links]
     return links, _sum_up(one, other, tokens, alignments, links)
 
 
@@ -80,6 +85,13 @@ def _link(
         right_quoted=round(right_quoted, 4),
         evidence=evidence,
     )
+
+
+def _judged(link: Link, ruling: tuple[Kind, str] | None) -> Link:
+    if ruling is None:
+        return link
+    kind, by = ruling
+    return replace(link, kind=kind, evidence={**link.evidence, "verdict": f"by {by}"})
 
 
 def _span(tokens: Tokens, article: MatchedArticle, span: Interval) -> Span:
@@ -125,6 +137,12 @@ def _sum_up(
     covered = dict(zip(sorted((one.article_id, other.article_id)), chars(), strict=True))
     recycled = links[0].recycled
     wire = [] if recycled else [item for item, link in zip(alignments, links, strict=True) if link.kind == "wire"]
+
+    def _taken_as_wire(side: int) -> int:
+        """Quoted tokens of links that a person has called wire: the marks mean nothing there."""
+        judged = [x for x, link in zip(alignments, links, strict=True) if link.kind == "wire" and "verdict" in link.evidence]
+        return 0 if recycled else _quoted_matched(tokens[side], judged, side)
+
     lag = None
     if first.published and second.published:
         lag = round(first.published.gap(second.published).total_seconds())
@@ -134,7 +152,7 @@ def _sum_up(
         wire_chars=min(chars(kind="wire", recycled=False)),
         quote_chars=min(chars(kind="quote", recycled=False)),
         recycled_chars=min(chars(recycled=True)),
-        wire_tokens=min(_unquoted_matched(tokens[side], wire, side) for side in (0, 1)),
+        wire_tokens=min(_unquoted_matched(tokens[side], wire, side) + _taken_as_wire(side) for side in (0, 1)),
         left_ratio=_ratio(covered[first.article_id], first),
         right_ratio=_ratio(covered[second.article_id], second),
         lag_seconds=lag,
@@ -153,6 +171,11 @@ def _unquoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int
     return sum(int(before[end] - before[start]) for start, end in runs)
 
 
+def _quoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int) -> int:
+    runs = merge_intervals((block[side], block[side] + block[2]) for item in alignments for block in item.blocks)
+    return sum(end - start for start, end in runs) - _unquoted_matched(tokens, alignments, side)
+
+
 def _with_reason(pair: Pair, links: Sequence[Link], shorter: int) -> Pair:
     passages = "one passage" if len(links) == 1 else f"{len(links)} passages"
     words = sum(link.tokens for link in links)
@@ -165,4 +188,7 @@ def _with_reason(pair: Pair, links: Sequence[Link], shorter: int) -> Pair:
         reason = f"They share {passages} of {words} words, {own}."
     else:
         reason = f"They share {passages} of {words} words, which at least one of them has mostly in quotation marks."
+    judges = sorted({str(link.evidence["verdict"]) for link in links if "verdict" in link.evidence})
+    if judges:
+        reason = f"{reason} Kind decided {' and '.join(judges)}."
     return replace(pair, why=reason)

@@ -30,13 +30,16 @@ from pipeline.records import BadDocument, MatchedArticle, Sketch, SketchedArticl
 from pipeline.sketch import article_keys
 from pipeline.text import clean_text, kept_intervals, tokenize
 from pipeline.units import unit_bounds
+from pipeline.verdicts import by_pair, demands, judge_links, obey_copies, obey_stories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.records import Article, ArticleShares, Group, Link, Pair, Passage, RawDocument
+    from pipeline.records import Article, ArticleShares, Group, Link, Pair, Passage, RawDocument, Verdict
+    from pipeline.verdicts import Demands
 
 MAX_PAGE_DATE = "2100-01-01"
 """Latest date that is believed of a page. Pinned, so that the same page gives the same date on any day."""
@@ -103,6 +106,8 @@ def link_pairs(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     params: MatchParams,
+    *,
+    verdicts: Iterable[Verdict] = (),
 ) -> tuple[list[Link], list[Pair]]:
     """The links of candidate pairs, and the sum of each pair that has some.
 
@@ -112,7 +117,9 @@ def link_pairs(
         left: index into `articles` of each pair's one side.
         right: and of its other side.
         params: alignment and kinds.
+        verdicts: people's verdicts; those about kinds count.
     """
+    rulings = by_pair(verdicts)
     links: list[Link] = []
     pairs: list[Pair] = []
     left, right = _by_busier_side(left, right)
@@ -121,7 +128,13 @@ def link_pairs(
         found = align(tokens, ours, theirs, params)
         for one, other, alignments in zip(ours.tolist(), theirs.tolist(), found, strict=True):
             if alignments:
-                own, pair = link_pair(articles[one], articles[other], (tokens[one], tokens[other]), alignments, params)
+                both = (articles[one].article_id, articles[other].article_id)
+                judge = None
+                if given := rulings.get((min(both), max(both))):
+                    judge = judge_links(given, dict(zip(both, (tokens[one], tokens[other]), strict=True)))
+                own, pair = link_pair(
+                    articles[one], articles[other], (tokens[one], tokens[other]), alignments, params, judge=judge
+                )
                 links += own
                 pairs.append(pair)
     return links, pairs
@@ -142,9 +155,11 @@ def link_chunk(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     params: MatchParams,
+    *,
+    verdicts: Sequence[Verdict] = (),
 ) -> tuple[list[Link], list[Pair]]:
     """`link_pairs` for a worker: tokens come as bytes, which cross between processes at little cost."""
-    return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params)
+    return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params, verdicts=verdicts)
 
 
 # ------------------------------------------------------------------- the walk
@@ -181,26 +196,37 @@ class Walk:
         return clean_text(item.article.raw_text, item.kept)
 
 
-def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | None = None) -> Walk:
+def walk(
+    origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | None = None, verdicts: Sequence[Verdict] = ()
+) -> Walk:
     """Takes documents all the way to stories, in memory.
 
     Args:
         origins: the documents of each origin, by its key.
         params: thresholds; the measured defaults if none.
+        verdicts: people's verdicts; those that name an article which is not there do not count.
     """
     params = params or MatchParams()
     prepared = [item for key, documents in origins.items() for item in prepare(list(documents), key, params)]
     articles = {x.article.article_id: x for x in prepared if isinstance(x, SketchedArticle)}
     matched = {k: matched_article(x) for k, x in articles.items()}
     order = sorted(matched, key=lambda k: time_key(matched[k].published, k))
+    verdicts = [item for item in verdicts if articles.keys() >= set(item.pair)]
+    wanted = demands(verdicts)
     index = KeyIndex.build([articles[k].sketch.keys for k in order])
     published = [(p.start, p.end) if (p := matched[k].published) else None for k in order]
     candidates = within_window(propose(index, np.ones(len(order), bool), params), published, params.match_window_days)
     links, pairs = link_pairs(
-        [matched[k] for k in order], [articles[k].sketch.tokens for k in order], candidates.left, candidates.right, params
+        [matched[k] for k in order],
+        [articles[k].sketch.tokens for k in order],
+        candidates.left,
+        candidates.right,
+        params,
+        verdicts=verdicts,
     )
     passages = form_passages(links, matched, params)
-    copies = clusters.copy_clusters(clusters.copy_edges(pairs, matched, params), matched)
+    edges = clusters.copy_edges(pairs, matched, params)
+    copies = obey_copies(clusters.copy_clusters(edges, matched), edges, wanted, matched, _by_time(matched))
     return Walk(
         articles=articles,
         quarantine=[x for x in prepared if isinstance(x, BadDocument)],
@@ -208,7 +234,7 @@ def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | Non
         pairs=pairs,
         passages=passages,
         copy_clusters=copies,
-        stories=_stories(links, passages, copies, matched, params),
+        stories=_stories(links, passages, copies, matched, params, wanted=wanted),
         shares=_shares(links, matched),
         capped=candidates.capped,
     )
@@ -220,12 +246,20 @@ def _stories(
     copies: Sequence[Group],
     articles: Mapping[int, MatchedArticle],
     params: MatchParams,
+    *,
+    wanted: Demands,
 ) -> list[Group]:
     lead_of = {k: group.lead for group in copies for k in group.members}
     places = {at: [o.article_id for o in passage.occurrences] for at, passage in enumerate(passages)}
     wide = clusters.wide_passages(places, lead_of, params)
     joins_none = {link_id for at in wide for link_id in passages[at].link_ids}
-    return clusters.stories(articles, clusters.story_edges(links, articles, joins_none, params), copies, articles)
+    edges = clusters.story_edges(links, articles, joins_none, params)
+    found = clusters.stories(articles, edges, copies, articles)
+    return obey_stories(found, edges, copies, wanted, _by_time(articles))
+
+
+def _by_time(articles: Mapping[int, MatchedArticle]) -> Callable[[int], tuple[dt.datetime, dt.datetime, int]]:
+    return lambda k: time_key(articles[k].published, k)
 
 
 def _shares(links: Iterable[Link], articles: Mapping[int, MatchedArticle]) -> dict[int, ArticleShares]:
