@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-__all__ = ["Connection", "Engine", "begin", "open_engine", "reading"]
+__all__ = ["Connection", "Engine", "begin", "empty_log", "open_engine", "reading"]
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer; the longest transaction, clustering, takes less."""
@@ -112,6 +112,24 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield conn
     except SQLAlchemyError as error:
         raise _wrapped(error, engine.url) from error
+
+
+def empty_log(engine: Engine) -> bool:
+    """Moves SQLite's write-ahead log into the database and empties it, outside of any transaction.
+
+    Returns:
+        whether the log is empty now: somebody who reads an older state keeps it from that. On PostgreSQL always True.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except engine.dialect.loaded_dbapi.OperationalError:  # locked: somebody writes
+        return False
+    finally:
+        connection.close()
+    return busy is not None and busy[0] == 0
 
 
 def _parse(url: str) -> URL:

@@ -7,6 +7,7 @@ the database until nothing new comes.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -16,7 +17,10 @@ import numpy as np
 from db import queries, store
 from flows.run import utc_now
 from pipeline import clusters
+from pipeline.history import story_events
 from pipeline.passages import form_passages, overlap_components
+from pipeline.records import time_key
+from pipeline.verdicts import demands, obey_copies, obey_stories
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,15 +36,21 @@ log = logging.getLogger(__name__)
 class _Loaded:
     """Articles, links and pairs read so far; each article's are read once."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, dirty: Collection[int]) -> None:
         self._conn = conn
+        self.dirty = set(dirty)
         self.articles: dict[int, MatchedArticle] = {}
         self.links: dict[int, Link] = {}
         self.passage_of: dict[int, int] = {}
         self.links_at: dict[int, list[int]] = defaultdict(list)
         self.pairs: dict[tuple[int, int], Pair] = {}
+        self.wanted = demands(queries.verdicts(conn))
         self._with_links: set[int] = set()
         self._with_pairs: set[int] = set()
+
+    def order(self, article_id: int) -> tuple[dt.datetime, dt.datetime, int]:
+        """The time key of an article that is loaded."""
+        return time_key(self.articles[article_id].published, article_id)
 
     def load_articles(self, ids: Iterable[int]) -> None:
         missing = set(ids) - self.articles.keys()
@@ -79,7 +89,7 @@ def group(run: Run) -> int:
         if not dirty:
             return 0
         run.report("clustering", 0)
-        loaded = _Loaded(conn)
+        loaded = _Loaded(conn, dirty)
         links = _touched_links(loaded, dirty)
         joined_none = _joins_none(conn, loaded, links, [], run.params)
         passages = _regroup_passages(conn, loaded, links, run.params)
@@ -144,12 +154,14 @@ def _regroup_copies(conn: Connection, loaded: _Loaded, dirty: Collection[int], p
         loaded.load_articles({k for pair in loaded.pairs for k in pair})
         edges = clusters.copy_edges(loaded.pairs.values(), loaded.articles, params)
         near = {k for edge in edges if edge[0] in reached or edge[1] in reached for k in edge}
-        frontier = (near | old) - reached
+        frontier = (near | old | loaded.wanted.partners(reached)) - reached
     inside = {edge: weight for edge, weight in edges.items() if edge[0] in reached}
+    loaded.load_articles(reached)
     groups = clusters.copy_clusters(inside, loaded.articles)
+    groups = obey_copies(groups, inside, loaded.wanted, reached, loaded.order)
     before = {k: g.copy_cluster_id for k, g in queries.groupings(conn, reached).items() if g.copy_cluster_id is not None}
     in_use = queries.cluster_articles(conn, {k for item in groups for k in item.members})
-    ids = clusters.carry_ids(groups, before, in_use)
+    ids = clusters.carry_ids(groups, before, in_use, loaded.order)
     alone = reached - {k for item in groups for k in item.members}
     store.save_copy_clusters(conn, clusters=dict(zip(ids, groups, strict=True)), alone=alone)
     return reached
@@ -172,6 +184,7 @@ def _regroup_stories(conn: Connection, loaded: _Loaded, start: Collection[int], 
         story_ids = {g.story_id for g in homes.values() if g.story_id is not None}
         kin = {k for item in own.values() for k in item.members}
         kin |= {k for members in queries.story_articles(conn, story_ids).values() for k in members}
+        kin |= loaded.wanted.partners(frontier | kin)
         near = frontier | kin
         loaded.load_links(near)
         fresh = [link for link in _links_at(loaded, near) if link.link_id not in seen]
@@ -182,9 +195,28 @@ def _regroup_stories(conn: Connection, loaded: _Loaded, start: Collection[int], 
         edges |= found
         frontier = ({k for edge in found for k in edge} | kin) - reached
     groups = clusters.stories(reached, edges, list(copies.values()), loaded.articles)
+    groups = obey_stories(groups, edges, list(copies.values()), loaded.wanted, loaded.order)
     before = {k: g.story_id for k, g in queries.groupings(conn, reached).items() if g.story_id is not None}
-    ids = clusters.carry_ids(groups, before)
-    return store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=dict(zip(ids, groups, strict=True)))
+    in_use = queries.story_articles(conn, reached)
+    ids = clusters.carry_ids(groups, before, in_use, loaded.order)
+    made = dict(zip(ids, groups, strict=True))
+    changed = store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=made)
+    events = story_events(before, made, lambda members: _cause(conn, loaded, members, before, run))
+    store.save_story_events(conn, run_id=run.run_id, now=utc_now(), events=events)
+    return changed
+
+
+def _cause(conn: Connection, loaded: _Loaded, members: Collection[int], before: Collection[int], run: Run) -> int | None:
+    """The article because of which a story has merged or split, as far as can be told.
+
+    The one that a person's decision was about; else, of the story's articles, the
+    earliest that is new, then that has changed in this run, then that was marked.
+    """
+    if run.cause is not None:
+        return run.cause
+    chosen = set(members)
+    ranked = (chosen - set(before), queries.articles_of_run(conn, chosen, run.run_id), chosen & loaded.dirty, loaded.dirty)
+    return next((min(found, key=loaded.order) for found in ranked if found), None)
 
 
 def _links_at(loaded: _Loaded, ids: Iterable[int]) -> list[Link]:
