@@ -503,11 +503,11 @@ def withdraw_verdict(
 
 @app.command()
 def forget(
-    article: Annotated[
-        str | None, typer.Argument(metavar="ARTICLE", help="The article's id, or how its uri ends.", show_default=False)
+    articles: Annotated[
+        list[str] | None, typer.Argument(metavar="ARTICLE", help="An article's id, or how its uri ends.", show_default=False)
     ] = None,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept without any text of the article.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")] = "",
     by: By = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List what was forgotten.")] = False,
@@ -515,39 +515,44 @@ def forget(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Delete an article and all that was made of it; no later run brings it back."""
+    """Delete articles and all that was made of them; no later run brings them back."""
     if listed:
         _list_forgotten(as_json=as_json)
         return
-    if article is None:
+    if not articles:
         raise typer.BadParameter("name an article, or use --list", param_hint="ARTICLE")
     if lift:
-        _lift(article, wait=wait)
+        for name in articles:
+            _lift(name, wait=wait)
         return
-    _forget(article, reason=reason, by=by, yes=yes, wait=wait, as_json=as_json)
+    _forget(articles, reason=reason, by=by, yes=yes, wait=wait, as_json=as_json)
 
 
-def _forget(name: str, *, reason: str, by: str, yes: bool, wait: float, as_json: bool) -> None:
+def _forget(names: Sequence[str], *, reason: str, by: str, yes: bool, wait: float, as_json: bool) -> None:
     from db import queries
-    from flows.forgetting import forget as forget_article
+    from flows.forgetting import forget as forget_articles
     from flows.forgetting import refuse_forgotten
     from flows.judging import current_user
     from flows.settings import load_settings
+    from flows.terminal import plural
 
     with _database() as engine, _reading(engine) as conn:
-        row = queries.article_row(conn, _found(refuse_forgotten, conn, name))
-    place = f"{row['origin']}/{row['uri']}"
+        ids = dict.fromkeys(_found(refuse_forgotten, conn, name) for name in names)
+        rows = [queries.article_row(conn, article_id) for article_id in ids]
     if sys.stdin.isatty() and not yes:
-        _echo(f"{place}: {row['title'] or 'no title'}, {row['char_count']:,} characters.")
-        typer.confirm("Delete it and all that was made of it, for good?", abort=True)
-    clean, summary = forget_article(load_settings(), row["article_id"], reason=reason, by=by or current_user(), wait_seconds=wait)
+        for row in rows:
+            _echo(f"{row['origin']}/{row['uri']}: {row['title'] or 'no title'}, {row['char_count']:,} characters")
+        typer.confirm(f"Delete {plural(len(rows), 'article')} and all that was made of them, for good?", abort=True)
+    clean, summary = forget_articles(load_settings(), list(ids), reason=reason, by=by or current_user(), wait_seconds=wait)
     if as_json:
-        _print_json({"article_id": row["article_id"], "origin": row["origin"], "uri": row["uri"], "log_emptied": clean})
+        gone = [{name: row[name] for name in ("article_id", "origin", "uri")} for row in rows]
+        _print_json({"forgotten": gone, "stories_changed": summary.stories_changed, "file_rewritten": clean})
         return
-    _echo(f"Forgotten: {place}. No later run brings it back; the source's own files are as they were.")
+    for row in rows:
+        _echo(f"Forgotten: {row['origin']}/{row['uri']}. No later run brings it back; the source's own file is as it was.")
     _print_regrouped(summary)
     if not clean:
-        typer.echo("Another program is reading the database: its log (-wal) still holds old pages until that one is done.")
+        typer.echo("The database file could not be written anew: traces can be left in it until `VACUUM` is run in sqlite3.")
 
 
 def _lift(name: str, *, wait: float) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db import queries, store
-from db.engine import empty_log, open_engine
+from db.engine import open_engine, rewrite_file
 from flows.run import utc_now
 from flows.steps import Summary, decide
 from pipeline.errors import StoreError
 from pipeline.verdicts import held_together
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.engine import Connection
     from flows.run import Run
     from flows.settings import Settings
@@ -36,31 +38,35 @@ def refuse_forgotten(conn: Connection, name: str) -> int:
         raise StoreError(message) from None
 
 
-def forget(settings: Settings, article_id: int, *, reason: str, by: str, wait_seconds: float = 0.0) -> tuple[bool, Summary]:
-    """Deletes a stored article and all that was made of it, and has its neighbours grouped anew.
+def forget(
+    settings: Settings, article_ids: Sequence[int], *, reason: str, by: str, wait_seconds: float = 0.0
+) -> tuple[bool, Summary]:
+    """Deletes stored articles and all that was made of them, and has their neighbours grouped anew.
 
     Works whatever parameters made the database: a takedown waits for nothing.
 
     Returns:
-        whether no trace is left in SQLite's log; False while another program reads an older state.
+        whether SQLite's file could be written anew, so that no trace is left in it; and what the run did.
     """
 
     def change(run: Run, conn: Connection) -> None:
-        run.cause = article_id
-        store.forget_article(
-            conn,
-            article_id=article_id,
-            reason=reason,
-            by=by,
-            run_id=run.run_id,
-            now=utc_now(),
-            touched=held_together([article_id], queries.verdicts(conn)),
-        )
+        run.cause = article_ids[0]
+        given = queries.verdicts(conn)
+        for article_id in article_ids:
+            store.forget_article(
+                conn,
+                article_id=article_id,
+                reason=reason,
+                by=by,
+                run_id=run.run_id,
+                now=utc_now(),
+                touched=held_together([article_id], given),
+            )
 
     _, summary = decide(settings, "forget", change, wait_seconds=wait_seconds, any_params=True)
     engine = open_engine(settings.database_url, must_exist=True)
     try:
-        return empty_log(engine), summary
+        return rewrite_file(engine), summary
     finally:
         engine.dispose()
 
