@@ -368,9 +368,9 @@ def say_same(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say that two articles are on one story, or (--about copy) copies of one report.
+    """Say that two articles are on one story.
 
-    Copies of one report are on one story too.
+    With --about copy: that they are copies of one report, and so on one story.
     """
     from flows.judging import Statement
 
@@ -388,9 +388,9 @@ def say_different(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say that two articles are on different stories, or (--about copy) not copies of one report.
+    """Say that two articles are on different stories.
 
-    Articles on different stories are no copies of one report either.
+    They are no copies of one report either. With --about copy only that: they may be on one story.
     """
     from flows.judging import Statement
 
@@ -408,7 +408,10 @@ def say_wire(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say that what two articles share is wire copy, whatever the quotation marks say."""
+    """Say that what two articles share is wire copy.
+
+    All of its words count then, whatever the quotation marks say.
+    """
     from flows.judging import Statement
 
     _give(Statement("wire", one, other, at=at, by=by, note=note), wait=wait, as_json=as_json)
@@ -425,7 +428,10 @@ def say_quote(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say that what two articles share are words of a third person."""
+    """Say that what two articles share is a quotation.
+
+    The words of a third person: they make no copies.
+    """
     from flows.judging import Statement
 
     _give(Statement("quote", one, other, at=at, by=by, note=note), wait=wait, as_json=as_json)
@@ -464,7 +470,7 @@ def _echo(line: str) -> None:
 
 @verdict_app.command("list")
 def list_verdicts(*, as_json: AsJson = False) -> None:
-    """List what people have said, and which of it finds nothing to hold for any more."""
+    """List the verdicts, and which of them are idle now."""
     from flows.judging import describe
     from flows.judging import list_verdicts as load_verdicts
     from flows.terminal import console, moment, table
@@ -515,7 +521,10 @@ def forget(
     wait: Wait = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Delete articles and all that was made of them; no later run brings them back."""
+    """Delete articles, and all that was made of them, for good.
+
+    No later run brings them back. The files of the source stay as they are.
+    """
     if listed:
         _list_forgotten(as_json=as_json)
         return

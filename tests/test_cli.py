@@ -32,6 +32,8 @@ LEAVES = (
     ("sources", "list"),
     ("sources", "add"),
     ("sources", "check"),
+    ("forget",),
+    *(("verdict", name) for name in ("same", "different", "wire", "quote", "list", "withdraw")),
     ("db", "upgrade"),
     ("db", "check"),
 )
@@ -144,7 +146,7 @@ def story_of(run: Command, uri: str) -> str:
 # --- help and documents ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("sources",), ("db",), *LEAVES], ids=" ".join)
+@pytest.mark.parametrize("command", [(), ("sources",), ("verdict",), ("db",), *LEAVES], ids=" ".join)
 def test_every_command_has_help(command: tuple[str, ...], run: Command, home: Path) -> None:
     shown = run(*command, "--help").out
     assert shown.startswith(f"Usage: {' '.join(('wirecopy', *command))}")
