@@ -64,7 +64,7 @@ def forget(
             )
 
     _, summary = decide(settings, "forget", change, wait_seconds=wait_seconds, any_params=True)
-    engine = open_engine(settings.database_url, must_exist=True)
+    engine = open_engine(settings.database_url)
     try:
         return rewrite_file(engine), summary
     finally:
