@@ -215,10 +215,10 @@ class Intake:
 
     def _without_known(self, batch: _Batch) -> _Batch:
         """The batch without documents that were forgotten, or whose content is stored already: they need no cleaning."""
-        read = len(batch.documents)
+        read = len(batch.documents) + len(batch.bad)
         batch.documents = self._but_forgotten(batch.origin, batch.documents)
         batch.bad = self._but_forgotten(batch.origin, batch.bad)
-        self._run.counts["forgotten"] += read - len(batch.documents)
+        self._run.counts["forgotten"] += read - len(batch.documents) - len(batch.bad)
         ids = {hash63(batch.origin, document.uri): document for document in batch.documents}
         with self._run.reading() as conn:
             current = queries.current_revisions(conn, ids)
