@@ -173,7 +173,7 @@ SAID = st.one_of(
     st.tuples(st.sampled_from(["same", "different"]), st.sampled_from(["copy", "story"]), CHOICE, CHOICE, st.none()),
     st.tuples(st.sampled_from(["wire", "quote"]), st.just("story"), CHOICE, CHOICE, st.none() | st.integers(0, len(PIECES) - 1)),
 )
-DECISIONS = st.one_of(SAID, SAID, SAID, *(st.tuples(st.just(name), CHOICE) for name in ("withdraw", "forget")))
+DECISIONS = st.one_of(*[SAID] * 5, *(st.tuples(st.just(name), CHOICE) for name in ("withdraw", "forget")))
 DECIDED = st.lists(st.lists(st.tuples(DECISIONS, st.none() | STOPS), max_size=4), min_size=2, max_size=5)
 PARAMS = st.fixed_dictionaries(
     {
