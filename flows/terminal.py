@@ -154,7 +154,7 @@ def summary_lines(summary: Summary) -> list[str]:
         ]
     lines.append(f"Stored: {stored}.")
     if summary.forgotten:
-        lines.append(f"{plural(summary.forgotten, 'document')} left out that were forgotten: see `wirecopy forget --list`.")
+        lines.append(f"Left out, since they were forgotten: {plural(summary.forgotten, 'document')} (`wirecopy forget --list`).")
     if summary.quarantined:
         lines.append(quarantined)
     if summary.capped:

@@ -203,7 +203,8 @@ def carry_ids(
                 claims[old_ids[k]][index] += 1
     first: dict[int, Any] = {}  # old id -> its earliest article's place in the order
     for k, old in old_ids.items():
-        first[old] = min(first.get(old, order(k)), order(k))
+        place = order(k)
+        first[old] = min(first.get(old, place), place)
     offers: dict[int, list[tuple[int, Any, int]]] = defaultdict(list)
     for old, brought in claims.items():
         heir = min(brought, key=lambda g: (old not in groups[g].members, -brought[g], groups[g].members))

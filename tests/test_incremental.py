@@ -200,6 +200,7 @@ def test_runs_over_changing_files_make_what_one_run_makes(
     hold_to_one_run(sqlite_template, place, steps, params, batch=sizes[0], chunk=sizes[1])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, decided=DECIDED, params=PARAMS)
 def test_decisions_of_people_hold_as_if_they_had_always_been_there(

@@ -241,6 +241,7 @@ POINTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", ["forget", "same", "different", "quote"])
 def test_killed_in_a_decision(decision: str, tmp_path: Path, folder: Path, sqlite_template: Path) -> None:
     """A decision holds wholly or not at all, and the next run finishes it."""
