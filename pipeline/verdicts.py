@@ -151,7 +151,8 @@ def obey_stories(
 
     Args:
         stories: what the machine has found, of whole copy clusters.
-        weights: what speaks for two articles being in one story; of two nodes, the largest counts.
+        weights: what speaks for two articles being in one story; of two nodes, the largest counts. Whole numbers:
+            their sums must not depend on an order.
         clusters: from `obey_copies`.
         wanted: of all verdicts.
         order: a total order of articles.
@@ -263,11 +264,14 @@ def _part(groups: Sequence[Members], together: Pairs, apart: Pairs, weights: Wei
     found a new part. Then the rest: each to the part it shares most with, the
     strongest first; what shares nothing with any stays with the lead.
     """
-    result = []
-    for members in groups:
-        inside = set(members)
-        own = [pair for pair in apart if inside.issuperset(pair)]
-        result += _parts_of(members, together, own, weights, order) if own else [members]
+    home = {k: at for at, members in enumerate(groups) for k in members}
+    own: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for one, other in apart:
+        if one in home and home[one] == home.get(other):
+            own[home[one]].append((one, other))
+    result: list[Members] = []
+    for at, members in enumerate(groups):
+        result += _parts_of(members, together, own[at], weights, order) if at in own else [members]
     return result
 
 
