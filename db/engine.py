@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-__all__ = ["Connection", "Engine", "begin", "open_engine", "reading"]
+__all__ = ["Connection", "Engine", "begin", "open_engine", "reading", "rewrite_file"]
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer; the longest transaction, clustering, takes less."""
@@ -112,6 +112,30 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield conn
     except SQLAlchemyError as error:
         raise _wrapped(error, engine.url) from error
+
+
+def rewrite_file(engine: Engine) -> bool:
+    """Writes SQLite's file and its log anew, without the traces of what was deleted.
+
+    `secure_delete` overwrites what is deleted from now on, but not what earlier
+    moves of rows have left between the rows of other pages.
+
+    Returns:
+        whether that could be done; not while another program reads or writes. On
+        PostgreSQL, where the server reuses the space in its own time, always True.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA temp_store = FILE")  # it copies the whole database
+        cursor.execute("VACUUM")
+        return bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    except engine.dialect.loaded_dbapi.OperationalError:  # locked, or no room
+        return False
+    finally:
+        connection.close()
 
 
 def _parse(url: str) -> URL:

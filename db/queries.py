@@ -16,7 +16,19 @@ from db.rows import FREQUENCIES, LINKED, FileState, Grouping, IndexRow, NodeRow,
 from db.statements import among
 from db.views import BY_NAME
 from pipeline.errors import StaleStoreError, StoreError
-from pipeline.records import Article, Frequencies, Group, Link, MatchedArticle, Pair, Published, RemovedSpan, Span
+from pipeline.records import (
+    Article,
+    Frequencies,
+    Group,
+    JudgedPlace,
+    Link,
+    MatchedArticle,
+    Pair,
+    Published,
+    RemovedSpan,
+    Span,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -298,6 +310,13 @@ def passage_articles(conn: Connection, passage_ids: Collection[int]) -> dict[int
     return dict(found)
 
 
+def articles_of_run(conn: Connection, article_ids: Collection[int], run_id: int) -> set[int]:
+    """Those of these articles that a run has stored, changed, missed or found again."""
+    table = schema.article
+    mine = sa.select(table.c.article_id).where(among(conn, table.c.article_id, article_ids), table.c.last_run_id == run_id)
+    return set(conn.scalars(mine))
+
+
 def _members(conn: Connection, home: sa.Column[Any], ids: Collection[int]) -> dict[int, list[int]]:
     statement = sa.select(home, schema.article.c.article_id).where(among(conn, home, ids))
     found = defaultdict(list)
@@ -359,6 +378,33 @@ def _stored_article(row: sa.Row[Any], removed: tuple[RemovedSpan, ...]) -> Store
     )
     page = None if row.html is None else zlib.decompress(row.html)
     return StoredArticle(article, _kept(row.kept), json.loads(row.given), page, row.text_key, row.sketch_key)
+
+
+def verdicts(conn: Connection) -> list[Verdict]:
+    """All verdicts, in the order in which they were given."""
+    table = schema.verdict
+    left, right = schema.article.alias(), schema.article.alias()
+    statement = (
+        sa.select(table)
+        .join(left, left.c.article_id == table.c.left_article_id)
+        .join(right, right.c.article_id == table.c.right_article_id)
+        .where(left.c.same_as.is_(None), right.c.same_as.is_(None))
+    )
+    return [_verdict(row) for row in conn.execute(statement.order_by(table.c.verdict_id))]
+
+
+def _verdict(row: sa.Row[Any]) -> Verdict:
+    place = None
+    if row.place_article_id is not None:
+        place = JudgedPlace(row.place_article_id, row.raw_start, row.raw_end, row.words)
+    pair = (row.left_article_id, row.right_article_id)
+    return Verdict(row.verdict_id, row.ruling, row.about, *pair, row.made_by, place)
+
+
+def forgotten_uris(conn: Connection, origin: str) -> set[str]:
+    """The uris of an origin that must not come back."""
+    table = schema.tombstone
+    return set(conn.scalars(sa.select(table.c.uri).where(table.c.origin == origin)))
 
 
 # --- for people ------------------------------------------------------------------------------------
@@ -458,6 +504,9 @@ def stories(
 def story(conn: Connection, text: str) -> dict[str, Any]:
     """The row of `story_overview` whose id is, or alone begins with, `text`.
 
+    Of an id that is not in use any more, the story in which it lives on, with
+    `former_story_id`.
+
     Raises:
         StoreError: there is none, or more than one.
     """
@@ -467,6 +516,10 @@ def story(conn: Connection, text: str) -> dict[str, Any]:
     begins = sa.func.substr(name, 1, len(wanted)) == wanted
     order = (sa.func.length(name), name)  # the id itself first
     found = list(conn.scalars(sa.select(name).where(begins).order_by(*order).limit(LISTED + 1)))
+    if wanted and not found:
+        former, found = _lives_on(conn, wanted)
+        if found:
+            return story(conn, found[0]) | {"former_story_id": former}
     if not wanted or not found:
         message = f"there is no story {wanted!r}; `wirecopy stories` lists them"
         raise StoreError(message)
@@ -476,6 +529,31 @@ def story(conn: Connection, text: str) -> dict[str, Any]:
     view = BY_NAME["story_overview"]
     story_id = int(wanted if wanted in found else found[0])
     return _rows(conn, sa.select(view).where(view.c.story_id == story_id))[0]
+
+
+def _lives_on(conn: Connection, wanted: str) -> tuple[int, list[str]]:
+    """The id that is, or alone begins with, what is wanted and that a story once had, and the id it has now.
+
+    Raises:
+        StoreError: there is more than one, or the story has ended.
+    """
+    table = schema.story_event
+    name = sa.cast(table.c.story_id, sa.Text)
+    begins = sa.func.substr(name, 1, len(wanted)) == wanted
+    columns = (table.c.story_id, table.c.current_story_id, table.c.happened_at)
+    rows = conn.execute(sa.select(*columns).where(begins).order_by(table.c.event_id)).all()
+    lasts = {row.story_id: row for row in rows}
+    if not lasts:
+        return 0, []
+    if len(lasts) > 1 and int(wanted) not in lasts:
+        names = _listed(sorted(map(str, lasts)))
+        message = f"{wanted!r} is the beginning of more than one former story: {names}; give more digits"
+        raise StoreError(message)
+    last = lasts[int(wanted)] if int(wanted) in lasts else next(iter(lasts.values()))
+    if last.current_story_id is None:
+        message = f"the story {last.story_id} ended on {last.happened_at:%Y-%m-%d}: its articles were forgotten"
+        raise StoreError(message)
+    return last.story_id, [str(last.current_story_id)]
 
 
 def story_members(conn: Connection, story_id: int) -> list[dict[str, Any]]:
@@ -535,6 +613,46 @@ def removed_texts(conn: Connection, article_id: int) -> list[dict[str, Any]]:
     """Rows of `removed_text` of an article, in the order of its text."""
     view = BY_NAME["removed_text"]
     return _rows(conn, sa.select(view).where(view.c.article_id == article_id).order_by(view.c.raw_start, view.c.raw_end))
+
+
+def verdict_rows(conn: Connection) -> list[dict[str, Any]]:
+    """All verdicts with the origins and uris of their articles, the first one first."""
+    table = schema.verdict
+    left, right = schema.article.alias(), schema.article.alias()
+    sides = (("left", left), ("right", right))
+    named = [side.c[name].label(f"{label}_{name}") for label, side in sides for name in ("origin", "uri")]
+    statement = (
+        sa.select(table, *named)
+        .join(left, left.c.article_id == table.c.left_article_id)
+        .join(right, right.c.article_id == table.c.right_article_id)
+    )
+    return _rows(conn, statement.order_by(table.c.verdict_id))
+
+
+def tombstones(conn: Connection) -> list[dict[str, Any]]:
+    """What was forgotten, the last one first."""
+    table = schema.tombstone
+    return _rows(conn, sa.select(table).order_by(table.c.made_at.desc(), table.c.origin, table.c.uri))
+
+
+def find_tombstone(conn: Connection, text: str) -> dict[str, Any]:
+    """The tombstone whose origin/uri is, or alone ends with, `text`.
+
+    Raises:
+        StoreError: there is none, or more than one.
+    """
+    wanted = text.strip()
+    named = {f"{row['origin']}/{row['uri']}": row for row in tombstones(conn)}
+    whole = [row for name, row in named.items() if wanted in {name, row["uri"]}]
+    found = whole or [row for name, row in named.items() if wanted and name.endswith(wanted)]
+    if not found:
+        message = f"nothing that is named {wanted!r} was forgotten; `wirecopy forget --list` lists what was"
+        raise StoreError(message)
+    if len(found) > 1:
+        names = _listed([f"{row['origin']}/{row['uri']}" for row in found])
+        message = f"{wanted!r} names more than one forgotten article: {names}; give more of the uri"
+        raise StoreError(message)
+    return found[0]
 
 
 def find_article(conn: Connection, text: str) -> int:

@@ -82,6 +82,7 @@ run = Table(
     _need("quarantined", Integer),
     _need("capped", Integer),
     _need("params_key", Text),
+    Column("command", Text, nullable=False, server_default="run"),  # run, refresh, verdict, forget
 )
 
 lease = Table(
@@ -329,41 +330,52 @@ story = Table(
 )
 Index("ix_story_last_run_id", story.c.last_run_id)
 
-# --- empty so far; later work fills them ------------------------------------------------------------
+# --- stories over time, and what people decided ------------------------------------------------------
 
-story_history = Table(
-    "story_history",
+# `current_story_id`: the story in which story_id lives on now, kept up to date; NULL if no article of it is left.
+story_event = Table(
+    "story_event",
     metadata,
-    Column("history_id", Id, primary_key=True, autoincrement=True),
+    Column("event_id", Id, primary_key=True, autoincrement=True),
     _need("story_id", BigInteger),
-    _need("event", Text),  # merged, split
+    _need("event", Text),  # merged, split, ended
     Column("other_story_id", BigInteger),
     Column("article_id", BigInteger),
     _need("happened_at", UtcTime()),
     _need("run_id", Integer),
+    Column("current_story_id", BigInteger),
 )
-Index("ix_story_history_story_id", story_history.c.story_id)
+Index("ix_story_event_story_id", story_event.c.story_id)
+Index("ix_story_event_current_story_id", story_event.c.current_story_id)
 
+# Numbers are not given twice: people name verdicts by them. `words` is text of an article.
 verdict = Table(
     "verdict",
     metadata,
     Column("verdict_id", Id, primary_key=True, autoincrement=True),
-    _need("verdict", Text),
+    _need("ruling", Text),  # same, different, wire, quote
+    _need("about", Text),  # copy, story, passage
     _need("left_article_id", BigInteger),
-    Column("left_raw_start", Integer),
-    Column("left_raw_end", Integer),
     _need("right_article_id", BigInteger),
-    Column("right_raw_start", Integer),
-    Column("right_raw_end", Integer),
+    Column("place_article_id", BigInteger),
+    Column("raw_start", Integer),
+    Column("raw_end", Integer),
+    Column("words", Text),
     _need("note", Text),
+    _need("made_by", Text),
     _need("made_at", UtcTime()),
+    sqlite_autoincrement=True,
 )
+Index("ix_verdict_left_article_id", verdict.c.left_article_id)
+Index("ix_verdict_right_article_id", verdict.c.right_article_id)
 
 tombstone = Table(
     "tombstone",
     metadata,
     _key("origin", Text()),
     _key("uri", Text()),
+    _need("path", Text),
     _need("reason", Text),
+    _need("made_by", Text),
     _need("made_at", UtcTime()),
 )

@@ -27,15 +27,26 @@ from db.statements import (
     update_rows,
     upsert_rows,
 )
-from pipeline.errors import LeaseHeldError
-from pipeline.records import keys_to_bytes
+from pipeline.errors import LeaseHeldError, StoreError
+from pipeline.records import StoryEvent, keys_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from pipeline.records import ArticleShares, BadDocument, Frequencies, Group, Link, Pair, Passage, SketchedArticle, Span
+    from pipeline.records import (
+        ArticleShares,
+        BadDocument,
+        Frequencies,
+        Group,
+        Link,
+        Pair,
+        Passage,
+        SketchedArticle,
+        Span,
+        Verdict,
+    )
 
 PAGE_LEVEL = 3
 """zlib level of stored pages: a third of the time of level 6, a tenth more bytes."""
@@ -58,11 +69,12 @@ _COUNT_COLUMNS = {
 # --- runs, the lease, state ------------------------------------------------------------------------
 
 
-def start_run(conn: Connection, *, now: dt.datetime, params_key: str) -> int:
+def start_run(conn: Connection, *, now: dt.datetime, params_key: str, command: str = "run") -> int:
     """A new run, `running`; earlier ones that still say so have `died`. Hold the lease before."""
     run = schema.run
     conn.execute(sa.update(run).where(run.c.status == "running").values(status="died"))
     values = dict.fromkeys(_COUNT_COLUMNS, 0) | {"started_at": now, "status": "running", "params_key": params_key}
+    values["command"] = command
     result = conn.execute(sa.insert(run).values(values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]  # one row, one key
 
@@ -326,7 +338,19 @@ def _retire(conn: Connection, items: Sequence[_Item]) -> dict[int, sa.Row[Any]]:
     """
     if not items:
         return {}
-    article_ids = [item.article_id for item in items]
+    _retire_sketches(conn, [item.article_id for item in items])
+    revision = schema.revision
+    again = sa.select(revision.c.revision_id, revision.c.seen_at, revision.c.run_id).where(
+        among(conn, revision.c.revision_id, [item.revision_id for item in items])
+    )
+    seen_before = {row.revision_id: row for row in conn.execute(again)}
+    for table in (revision, schema.removed, schema.page):
+        delete_among(conn, table.c.revision_id, seen_before)
+    return seen_before
+
+
+def _retire_sketches(conn: Connection, article_ids: Collection[int]) -> None:
+    """Takes away the links and sketches of current revisions; their keys stay until their buckets have been looked at."""
     _drop_links(conn, article_ids)
     sketch, revision, retired = schema.sketch, schema.revision, schema.retired_sketch
     old = (
@@ -337,13 +361,6 @@ def _retire(conn: Connection, items: Sequence[_Item]) -> dict[int, sa.Row[Any]]:
     conn.execute(sa.insert(retired).from_select(["article_id", "published_start", "published_end", "keys"], old))
     delete_among(conn, sketch.c.article_id, article_ids)
     delete_among(conn, schema.story_terms.c.article_id, article_ids)
-    again = sa.select(revision.c.revision_id, revision.c.seen_at, revision.c.run_id).where(
-        among(conn, revision.c.revision_id, [item.revision_id for item in items])
-    )
-    seen_before = {row.revision_id: row for row in conn.execute(again)}
-    for table in (revision, schema.removed, schema.page):
-        delete_among(conn, table.c.revision_id, seen_before)
-    return seen_before
 
 
 def _insert_revisions(
@@ -729,7 +746,144 @@ def save_shares(conn: Connection, shares: Sequence[ArticleShares]) -> None:
     update_rows(conn, table, "article_id", [row for row in rows if before.get(row["article_id"]) != tuple(row.values())])
 
 
+def save_story_events(conn: Connection, *, run_id: int, now: dt.datetime, events: Sequence[StoryEvent]) -> None:
+    """Adds to the history of stories, and keeps up to date in which story each id lives on."""
+    table = schema.story_event
+    for event in events:
+        heir = event.other_story_id if event.event == "merged" else None
+        row = {name: getattr(event, name) for name in ("story_id", "event", "other_story_id", "article_id")}
+        if event.event == "split":
+            # An id that is given again means the new story; the one that was split stays what it is.
+            given_again = sa.update(table).where(table.c.story_id == event.other_story_id)
+            conn.execute(given_again.values(current_story_id=event.other_story_id))
+            heir = event.story_id
+        else:
+            conn.execute(sa.update(table).where(table.c.current_story_id == event.story_id).values(current_story_id=heir))
+        row |= {"happened_at": now, "run_id": run_id, "current_story_id": heir}
+        conn.execute(sa.insert(table).values(row))
+
+
 def mark_clustered(conn: Connection, article_ids: Collection[int], cluster_key: str) -> None:
     """Takes the marks for clustering away."""
     table = schema.article
     conn.execute(sa.update(table).where(among(conn, table.c.article_id, article_ids)).values(clustered_key=cluster_key))
+
+
+# --- people's decisions ----------------------------------------------------------------------------
+
+
+def save_verdict(conn: Connection, verdict: Verdict, *, note: str, now: dt.datetime, touched: Collection[int]) -> int:
+    """Stores a verdict and marks what it changes; returns its number, `verdict.verdict_id` does not count.
+
+    Args:
+        conn: in a transaction.
+        verdict: both of its articles are stored.
+        note: why, in a person's words.
+        now: when.
+        touched: the articles to cluster anew because of it.
+    """
+    place = verdict.place
+    row = {
+        "ruling": verdict.ruling,
+        "about": verdict.about,
+        "left_article_id": verdict.left_article_id,
+        "right_article_id": verdict.right_article_id,
+        "place_article_id": place and place.article_id,
+        "raw_start": place and place.raw_start,
+        "raw_end": place and place.raw_end,
+        "words": place and storable(place.words),
+        "note": storable(note),
+        "made_by": storable(verdict.by),
+        "made_at": now,
+    }
+    result = conn.execute(sa.insert(schema.verdict).values(row))
+    _mark_judged(conn, verdict, touched)
+    return int(result.inserted_primary_key[0])  # type: ignore[index]  # one row, one key
+
+
+def withdraw_verdict(conn: Connection, verdict: Verdict, *, touched: Collection[int]) -> None:
+    """Deletes a verdict and marks what it has changed."""
+    table = schema.verdict
+    conn.execute(sa.delete(table).where(table.c.verdict_id == verdict.verdict_id))
+    _mark_judged(conn, verdict, touched)
+
+
+def _mark_judged(conn: Connection, verdict: Verdict, touched: Collection[int]) -> None:
+    """A kind is decided when links are made, so they are made anew; the rest when clusters are formed."""
+    if verdict.about == "passage":
+        mark_for_matching(conn, [verdict.left_article_id])
+    _mark_for_clustering(conn, touched)
+
+
+def overwrite_deleted(conn: Connection) -> None:
+    """From here on, whatever this connection deletes is overwritten in SQLite's file."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def forget_article(
+    conn: Connection,
+    *,
+    article_id: int,
+    reason: str,
+    by: str,
+    run_id: int,
+    now: dt.datetime,
+    touched: Collection[int] = (),
+) -> None:
+    """Deletes an article and all that was made of it; a tombstone without text keeps it from coming back.
+
+    Its neighbours are matched and clustered as when a revision stops being current.
+    The history of stories keeps its id.
+
+    Args:
+        conn: in a transaction.
+        article_id: of a stored article.
+        reason: why, in a person's words.
+        by: who.
+        run_id: the run in which a story may end with it.
+        now: when.
+        touched: other articles to cluster anew, such as those that a verdict held together with it.
+
+    Raises:
+        StoreError: there is no such article.
+    """
+    article, revision = schema.article, schema.revision
+    row = conn.execute(sa.select(article).where(article.c.article_id == article_id)).one_or_none()
+    if row is None:
+        message = f"there is no article {article_id}"
+        raise StoreError(message)
+    overwrite_deleted(conn)
+    _retire_sketches(conn, [article_id])
+    revisions = set(conn.scalars(sa.select(revision.c.revision_id).where(revision.c.article_id == article_id)))
+    for table in (revision, schema.removed, schema.page):
+        delete_among(conn, table.c.revision_id, revisions)
+    for column in (schema.verdict.c.left_article_id, schema.verdict.c.right_article_id, article.c.article_id):
+        delete_among(conn, column, [article_id])
+    bad = schema.bad_document
+    conn.execute(sa.delete(bad).where(bad.c.origin == row.origin, bad.c.uri == row.uri))
+    stone = {"origin": row.origin, "uri": row.uri, "path": row.path}
+    stone |= {"reason": storable(reason), "made_by": storable(by), "made_at": now}
+    upsert_rows(conn, schema.tombstone, [stone])
+    homes = ((article.c.story_id, row.story_id), (article.c.copy_cluster_id, row.copy_cluster_id))
+    kin = [sa.select(article.c.article_id).where(home == group_id) for home, group_id in homes if group_id is not None]
+    _mark_for_clustering(conn, {*touched, *(k for statement in kin for k in conn.scalars(statement))})
+    _end_story(conn, row.story_id, run_id, now, article_id)
+
+
+def _end_story(conn: Connection, story_id: int | None, run_id: int, now: dt.datetime, article_id: int) -> None:
+    """Notes that a story has ended if no article is in it any more."""
+    article, story = schema.article, schema.story
+    if story_id is None or conn.execute(sa.select(article.c.article_id).where(article.c.story_id == story_id).limit(1)).first():
+        return
+    conn.execute(sa.delete(story).where(story.c.story_id == story_id))
+    save_story_events(conn, run_id=run_id, now=now, events=[StoryEvent(story_id, "ended", None, article_id)])
+
+
+def lift_tombstone(conn: Connection, *, origin: str, uri: str) -> None:
+    """Lets a forgotten article come back: the next run reads its file again."""
+    table = schema.tombstone
+    mine = (table.c.origin == origin, table.c.uri == uri)
+    paths = conn.scalars(sa.select(table.c.path).where(*mine)).all()
+    conn.execute(sa.delete(table).where(*mine))
+    forget_files(conn, origin=origin, paths=paths)

@@ -219,10 +219,10 @@ VIEWS = (
     View(
         "run_log",
         "run_id int, started_at time, finished_at time, status text, articles_new int, articles_changed int,"
-        "articles_unchanged int, articles_gone int, quarantined int, capped int, params_key text",
+        "articles_unchanged int, articles_gone int, quarantined int, capped int, params_key text, command text",
         """
         SELECT run_id, started_at, finished_at, status, articles_new, articles_changed,
-            articles_unchanged, articles_gone, quarantined, capped, params_key
+            articles_unchanged, articles_gone, quarantined, capped, params_key, command
         FROM run
         """,
     ),
@@ -231,6 +231,11 @@ VIEWS = (
         "origin text, source text, uri text, stage text, error text, message text, seen_at time, run_id int, attempts int,"
         "resolved_at time",
         "SELECT origin, source, uri, stage, error, message, seen_at, run_id, attempts, resolved_at FROM bad_document",
+    ),
+    View(
+        "story_history",
+        "story_id id, event text, other_story_id id, article_id id, happened_at time, run_id int, current_story_id id",
+        "SELECT story_id, event, other_story_id, article_id, happened_at, run_id, current_story_id FROM story_event",
     ),
 )
 
@@ -245,6 +250,8 @@ def create_views(conn: Connection) -> None:
 
 
 def drop_views(conn: Connection) -> None:
-    """Takes away whichever of the views are there."""
+    """Takes away whichever of the views are there; in an older schema a table can have the name of one."""
+    there = set(sa.inspect(conn).get_view_names())
     for view in VIEWS:
-        conn.exec_driver_sql(f"DROP VIEW IF EXISTS {view.name}")
+        if view.name in there:
+            conn.exec_driver_sql(f"DROP VIEW {view.name}")

@@ -11,17 +11,18 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipeline.errors import BusyStoreError, LeaseHeldError, MissingStoreError, StoreError, WirecopyError
+from pipeline.errors import BusyStoreError, LeaseHeldError, MissingStoreError, StoreError, VerdictError, WirecopyError
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
     from db.engine import Connection, Engine
+    from flows.judging import Statement
     from flows.settings import Settings
 
     Row = Mapping[str, Any]
@@ -35,8 +36,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 sources_app = typer.Typer(help="List the sources, add one, see what one would become.", no_args_is_help=True)
+verdict_app = typer.Typer(help="Say what the machine got wrong; it holds from then on.", no_args_is_help=True)
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(sources_app, name="sources")
+app.add_typer(verdict_app, name="verdict")
 app.add_typer(db_app, name="db")
 
 CHECKED = 10
@@ -67,7 +70,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         app(prog_name="wirecopy")
-    except (LeaseHeldError, BusyStoreError, NotFoundError) as error:
+    except (LeaseHeldError, BusyStoreError, NotFoundError, VerdictError) as error:
         _fail(error, 1)
     except WirecopyError as error:
         _fail(error, 2)
@@ -221,6 +224,8 @@ def _print_story(
     out = console()
     shown = dated(members if whole else members[:MEMBERS])
     numbers = {row["article_id"]: number for number, row in enumerate(shown, 1)}
+    if "former_story_id" in head:
+        typer.echo(f"Story {head['former_story_id']} lives on in story {head['story_id']}.\n")
     out.print(story_head(head))
     out.print(members_table(shown))
     _print_rest(len(members) - len(shown), "article")
@@ -415,6 +420,251 @@ def check_source(
         raise typer.Exit(1)
 
 
+# ------------------------------------------------------------ people's decisions
+
+OneArticle = Annotated[str, typer.Argument(metavar="A", help="An article: its id, or how its uri ends.")]
+OtherArticle = Annotated[str, typer.Argument(metavar="B", help="The other one.")]
+About = Annotated[Literal["copy", "story"], typer.Option(help="Whether it is about copies of one report or about one story.")]
+At = Annotated[
+    str | None, typer.Option("--at", metavar="TEXT", help="Only where these words of A stand, or at offsets as 120-340.")
+]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; by default the user of this computer.")]
+
+
+@verdict_app.command("same")
+def say_same(
+    one: OneArticle,
+    other: OtherArticle,
+    *,
+    about: About = "story",
+    note: Note = "",
+    by: By = "",
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say that two articles are on one story.
+
+    With --about copy: that they are copies of one report, and so on one story.
+    """
+    from flows.judging import Statement
+
+    _give(Statement("same", one, other, about=about, by=by, note=note), wait=wait, as_json=as_json)
+
+
+@verdict_app.command("different")
+def say_different(
+    one: OneArticle,
+    other: OtherArticle,
+    *,
+    about: About = "story",
+    note: Note = "",
+    by: By = "",
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say that two articles are on different stories.
+
+    They are no copies of one report either. With --about copy only that: they may be on one story.
+    """
+    from flows.judging import Statement
+
+    _give(Statement("different", one, other, about=about, by=by, note=note), wait=wait, as_json=as_json)
+
+
+@verdict_app.command("wire")
+def say_wire(
+    one: OneArticle,
+    other: OtherArticle,
+    *,
+    at: At = None,
+    note: Note = "",
+    by: By = "",
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say that what two articles share is wire copy.
+
+    All of its words count then, whatever the quotation marks say.
+    """
+    from flows.judging import Statement
+
+    _give(Statement("wire", one, other, at=at, by=by, note=note), wait=wait, as_json=as_json)
+
+
+@verdict_app.command("quote")
+def say_quote(
+    one: OneArticle,
+    other: OtherArticle,
+    *,
+    at: At = None,
+    note: Note = "",
+    by: By = "",
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say that what two articles share is a quotation.
+
+    The words of a third person: they make no copies.
+    """
+    from flows.judging import Statement
+
+    _give(Statement("quote", one, other, at=at, by=by, note=note), wait=wait, as_json=as_json)
+
+
+def _give(said: Statement, *, wait: float, as_json: bool) -> None:
+    from db import queries
+    from flows.judging import compose, describe, give
+    from flows.settings import load_settings
+
+    with _database() as engine, _reading(engine) as conn:
+        known = _found(compose, conn, said).verdict_id
+    number, summary = (known, None) if known else give(load_settings(), said, wait_seconds=wait)
+    with _database() as engine, _reading(engine) as conn:
+        row = next(row for row in queries.verdict_rows(conn) if row["verdict_id"] == number)
+    if as_json:
+        _print_json(row)
+        return
+    _echo(f"Verdict {number}{' was given already' if known else ''}: {describe(row)}.")
+    if summary is not None:
+        _print_regrouped(summary)
+
+
+def _print_regrouped(summary: Any) -> None:
+    from flows.terminal import plural
+
+    typer.echo(f"Made or changed: {plural(summary.stories_changed, 'story')}.")
+
+
+def _echo(line: str) -> None:
+    """Prints a line that holds names or texts from outside."""
+    from flows.terminal import visible
+
+    typer.echo(visible(line))
+
+
+@verdict_app.command("list")
+def list_verdicts(*, as_json: AsJson = False) -> None:
+    """List the verdicts, and which of them are idle now."""
+    from flows.judging import describe
+    from flows.judging import list_verdicts as load_verdicts
+    from flows.terminal import console, moment, table
+
+    with _database() as engine, _reading(engine) as conn:
+        rows = load_verdicts(conn)
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        typer.echo("No verdicts yet; `wirecopy verdict --help` says how to give one.")
+    else:
+        said = [describe(row) + (f": {row['note']}" if row["note"] else "") for row in rows]
+        cells = [
+            (row["verdict_id"], moment(row["made_at"]), text + (f" – idle: {row['idle']}" if row["idle"] else ""))
+            for row, text in zip(rows, said, strict=True)
+        ]
+        console().print(table(("verdict", "given", "says"), cells, numbers=("verdict",), unbroken=("given",)))
+
+
+@verdict_app.command("withdraw")
+def withdraw_verdict(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The verdict's number, as `verdict list` shows it.")],
+    *,
+    wait: Wait = 0.0,
+) -> None:
+    """Take a verdict back."""
+    from flows.judging import find_verdict, withdraw
+    from flows.settings import load_settings
+
+    with _database() as engine, _reading(engine) as conn:
+        find_verdict(conn, number)
+    summary = withdraw(load_settings(), number, wait_seconds=wait)
+    typer.echo(f"Verdict {number} is withdrawn.")
+    _print_regrouped(summary)
+
+
+@app.command()
+def forget(
+    articles: Annotated[
+        list[str] | None, typer.Argument(metavar="ARTICLE", help="An article's id, or how its uri ends.", show_default=False)
+    ] = None,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")] = "",
+    by: By = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List what was forgotten.")] = False,
+    lift: Annotated[bool, typer.Option("--withdraw", help="Let a forgotten article come back with the next run.")] = False,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Delete articles, and all that was made of them, for good.
+
+    No later run brings them back. The files of the source stay as they are.
+    """
+    if listed:
+        _list_forgotten(as_json=as_json)
+        return
+    if not articles:
+        raise typer.BadParameter("name an article, or use --list", param_hint="ARTICLE")
+    if lift:
+        for name in articles:
+            _lift(name, wait=wait)
+        return
+    _forget(articles, reason=reason, by=by, yes=yes, wait=wait, as_json=as_json)
+
+
+def _forget(names: Sequence[str], *, reason: str, by: str, yes: bool, wait: float, as_json: bool) -> None:
+    from db import queries
+    from flows.forgetting import forget as forget_articles
+    from flows.forgetting import refuse_forgotten
+    from flows.judging import current_user
+    from flows.settings import load_settings
+    from flows.terminal import plural
+
+    with _database() as engine, _reading(engine) as conn:
+        ids = dict.fromkeys(_found(refuse_forgotten, conn, name) for name in names)
+        rows = [queries.article_row(conn, article_id) for article_id in ids]
+    if sys.stdin.isatty() and not yes:
+        for row in rows:
+            _echo(f"{row['origin']}/{row['uri']}: {row['title'] or 'no title'}, {row['char_count']:,} characters")
+        typer.confirm(f"Delete {plural(len(rows), 'article')} and all that was made of them, for good?", abort=True)
+    clean, summary = forget_articles(load_settings(), list(ids), reason=reason, by=by or current_user(), wait_seconds=wait)
+    if as_json:
+        gone = [{name: row[name] for name in ("article_id", "origin", "uri")} for row in rows]
+        _print_json({"forgotten": gone, "stories_changed": summary.stories_changed, "file_rewritten": clean})
+        return
+    for row in rows:
+        _echo(f"Forgotten: {row['origin']}/{row['uri']}. No later run brings it back; the source's own file is as it was.")
+    _print_regrouped(summary)
+    if not clean:
+        typer.echo("The database file could not be written anew: traces can be left in it until `VACUUM` is run in sqlite3.")
+
+
+def _lift(name: str, *, wait: float) -> None:
+    from db import queries
+    from flows.forgetting import remember
+    from flows.settings import load_settings
+
+    with _database() as engine, _reading(engine) as conn:
+        stone = _found(queries.find_tombstone, conn, name)
+    remember(load_settings(), origin=stone["origin"], uri=stone["uri"], wait_seconds=wait)
+    _echo(f"{stone['origin']}/{stone['uri']} may come back: the next `wirecopy run` reads it again.")
+
+
+def _list_forgotten(*, as_json: bool) -> None:
+    from db import queries
+    from flows.terminal import console, moment, table
+
+    with _database() as engine, _reading(engine) as conn:
+        rows = queries.tombstones(conn)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        cells = [(moment(r["made_at"]), r["made_by"], f"{r['origin']}/{r['uri']}", r["reason"]) for r in rows]
+        console().print(table(("forgotten", "by", "article", "reason"), cells, unbroken=("forgotten",)))
+    else:
+        typer.echo("Nothing was forgotten.")
+
+
 # -------------------------------------------------------------------- database
 
 
@@ -473,7 +723,7 @@ def _reading(engine: Engine) -> Any:
     return reading(engine)
 
 
-def _found(look_up: Any, conn: Any, name: str) -> Any:
+def _found(look_up: Any, conn: Any, name: Any) -> Any:
     """What a look-up finds; that there is none is about the data, not about the database."""
     try:
         return look_up(conn, name)

@@ -7,6 +7,7 @@ the database until nothing new comes.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -17,9 +18,11 @@ from db import queries, store
 from flows.run import utc_now
 from flows.stories import Regrouping
 from pipeline import clusters
+from pipeline.history import story_events
 from pipeline.passages import form_passages, overlap_components
-from pipeline.records import Group
+from pipeline.records import Group, time_key
 from pipeline.stories import wide_passages
+from pipeline.verdicts import demands, obey_copies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,15 +38,21 @@ log = logging.getLogger(__name__)
 class Loaded:
     """Articles, links and pairs read so far; each article's are read once."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, dirty: Collection[int]) -> None:
         self._conn = conn
+        self.dirty = set(dirty)
         self.articles: dict[int, MatchedArticle] = {}
         self.links: dict[int, Link] = {}
         self.passage_of: dict[int, int] = {}
         self.links_at: dict[int, list[int]] = defaultdict(list)
         self.pairs: dict[tuple[int, int], Pair] = {}
+        self.wanted = demands(queries.verdicts(conn))
         self._with_links: set[int] = set()
         self._with_pairs: set[int] = set()
+
+    def order(self, article_id: int) -> tuple[dt.datetime, dt.datetime, int]:
+        """The time key of an article that is loaded."""
+        return time_key(self.articles[article_id].published, article_id)
 
     def load_articles(self, ids: Iterable[int]) -> None:
         """Reads articles."""
@@ -91,7 +100,7 @@ def group(run: Run) -> int:
             return 0
         linked = queries.linked_articles(conn)
         run.report("clustering", 0)
-        loaded = Loaded(conn)
+        loaded = Loaded(conn, dirty)
         links = _touched_links(loaded, dirty)
         joined_none = _joins_none(conn, loaded, links, [], run.params)
         passages = _regroup_passages(conn, loaded, links, run.params)
@@ -156,12 +165,14 @@ def _regroup_copies(conn: Connection, loaded: Loaded, dirty: Collection[int], pa
         loaded.load_articles({k for pair in loaded.pairs for k in pair})
         edges = clusters.copy_edges(loaded.pairs.values(), loaded.articles, params)
         near = {k for edge in edges if edge[0] in reached or edge[1] in reached for k in edge}
-        frontier = (near | old) - reached
+        frontier = (near | old | loaded.wanted.partners(reached)) - reached
     inside = {edge: weight for edge, weight in edges.items() if edge[0] in reached}
+    loaded.load_articles(reached)
     groups = clusters.copy_clusters(inside, loaded.articles)
+    groups = obey_copies(groups, inside, loaded.wanted, reached, loaded.order)
     before = {k: g.copy_cluster_id for k, g in queries.groupings(conn, reached).items() if g.copy_cluster_id is not None}
     in_use = queries.cluster_articles(conn, {k for item in groups for k in item.members})
-    ids = clusters.carry_ids(groups, before, in_use)
+    ids = clusters.carry_ids(groups, before, in_use, loaded.order)
     alone = reached - {k for item in groups for k in item.members}
     was, now = _by_member(queries.cluster_groups(conn, set(before.values())).values()), _by_member(groups)
     store.save_copy_clusters(conn, clusters=dict(zip(ids, groups, strict=True)), alone=alone)
@@ -182,8 +193,27 @@ def _regroup_stories(conn: Connection, loaded: Loaded, touched: Collection[int],
 
     regrouping = Regrouping(conn, loaded, joins_none, run.params)
     groups = [Group(members) for members in regrouping.run(touched)]
-    ids = clusters.carry_ids(groups, regrouping.before)
-    return store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=dict(zip(ids, groups, strict=True)))
+    before = regrouping.before
+    in_use = queries.story_articles(conn, {k for item in groups for k in item.members})
+    ids = clusters.carry_ids(groups, before, in_use, loaded.order)
+    made = dict(zip(ids, groups, strict=True))
+    changed = store.save_stories(conn, run_id=run.run_id, now=utc_now(), stories=made)
+    events = story_events(before, made, lambda members: _cause(conn, loaded, members, before, run))
+    store.save_story_events(conn, run_id=run.run_id, now=utc_now(), events=events)
+    return changed
+
+
+def _cause(conn: Connection, loaded: Loaded, members: Collection[int], before: Collection[int], run: Run) -> int | None:
+    """The article because of which a story has merged or split, as far as can be told.
+
+    The one that a person's decision was about; else, of the story's articles, the
+    earliest that is new, then that has changed in this run, then that was marked.
+    """
+    if run.cause is not None:
+        return run.cause
+    chosen = set(members)
+    ranked = (chosen - set(before), queries.articles_of_run(conn, chosen, run.run_id), chosen & loaded.dirty, loaded.dirty)
+    return next((min(found, key=loaded.order) for found in ranked if found), None)
 
 
 def _in_wide_passages(

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from db import queries, store
 from db.rows import FileState
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from flows.run import Run
     from flows.sources import Origin
+
+Item = TypeVar("Item", RawDocument, BadDocument)
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class Intake:
         self._still_bad: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # a file can lie in several batches
         self._ahead: deque[tuple[_Batch, Future[list[SketchedArticle | BadDocument]]]] = deque()
         self._batches: Iterator[_Batch] | None = None
+        self._forgotten: dict[str, set[str]] = {}  # uris by origin
         self._seen = 0  # sources that hold something, or did
         self._known_origins: Collection[str] = ()
         self._done = 0
@@ -127,6 +130,7 @@ class Intake:
         with run.reading() as conn:
             known = queries.file_states(conn, origin.key)
             counts = queries.article_counts(conn, origin.key)
+            self._forgotten[origin.key] = queries.forgotten_uris(conn, origin.key)
             self._open_quarantine |= {(origin.key, path) for path in queries.open_quarantine(conn, origin.key)}
         found: dict[str, FoundFile] = {}
         bad = []
@@ -148,7 +152,7 @@ class Intake:
         now = utc_now()
         with run.writing() as conn:
             run.counts["gone"] += store.mark_gone(conn, origin=origin.key, run_id=run.run_id, now=now, paths=gone)
-            store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=bad)
+            store.quarantine(conn, run_id=run.run_id, now=now, origin=origin.key, bad=self._but_forgotten(origin.key, bad))
             store.forget_files(conn, origin=origin.key, paths=known.keys() & {item.path for item in bad})
             for path in {path for key, path in self._open_quarantine if key == origin.key} - found.keys():
                 still = {item.uri for item in bad if item.path == path}
@@ -210,7 +214,11 @@ class Intake:
             yield self._without_known(batch)
 
     def _without_known(self, batch: _Batch) -> _Batch:
-        """The batch without documents whose content is stored already: they need no cleaning."""
+        """The batch without documents that were forgotten, or whose content is stored already: they need no cleaning."""
+        read = len(batch.documents) + len(batch.bad)
+        batch.documents = self._but_forgotten(batch.origin, batch.documents)
+        batch.bad = self._but_forgotten(batch.origin, batch.bad)
+        self._run.counts["forgotten"] += read - len(batch.documents) - len(batch.bad)
         ids = {hash63(batch.origin, document.uri): document for document in batch.documents}
         with self._run.reading() as conn:
             current = queries.current_revisions(conn, ids)
@@ -218,6 +226,10 @@ class Intake:
         same = {ids[k].uri for k in batch.known}
         batch.documents = [document for document in batch.documents if document.uri not in same]
         return batch
+
+    def _but_forgotten(self, origin: str, items: Sequence[Item]) -> list[Item]:
+        """Without what must not come back, whether it can be read or not."""
+        return [item for item in items if item.uri not in self._forgotten[origin]]
 
     # --------------------------------------------------------------- saving
 

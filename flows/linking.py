@@ -18,6 +18,7 @@ from db import queries, store
 from pipeline import walk
 from pipeline.candidates import KeyIndex, StoredKeys, disturbed, propose, within_window
 from pipeline.records import keys_from_bytes
+from pipeline.verdicts import by_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from db.rows import IndexRow
     from flows.run import Run
-    from pipeline.records import Link, MatchedArticle, Pair
+    from pipeline.records import Link, MatchedArticle, Pair, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Linking:
         self._pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._ahead: deque[Future[tuple[list[Link], list[Pair]]]] = deque()
         self._sent = 0
+        self._verdicts: dict[tuple[int, int], list[Verdict]] = {}
         self._articles: dict[int, MatchedArticle] = {}  # some 500 bytes each
 
     def plan(self) -> int:
@@ -68,6 +70,7 @@ class Linking:
                 waiting = bool(queries.articles_to_match(conn)) or bool(queries.has_retired(conn))
                 rows = sorted(queries.index_rows(conn), key=time_order) if waiting else []
                 retired = sorted(queries.retired_rows(conn), key=time_order) if waiting else []
+                self._verdicts = by_pair(queries.verdicts(conn)) if waiting else {}
             if not waiting:
                 return 0
             marked = np.array([row.waiting for row in rows], bool)
@@ -135,6 +138,7 @@ class Linking:
             self._articles |= queries.matched_articles(conn, set(ids) - self._articles.keys())
             blobs = queries.load_tokens(conn, ids)
         articles = self._articles
+        named = set(ids) if self._verdicts else set()
         executor = self._run.executor(small=len(self._chunks) == 1 and len(left) <= SMALL_CHUNK)
         return executor.submit(
             walk.link_chunk,
@@ -143,6 +147,7 @@ class Linking:
             inverse[: len(left)],
             inverse[len(left) :],
             self._run.params,
+            verdicts=[item for pair, given in self._verdicts.items() if named.issuperset(pair) for item in given],
         )
 
 

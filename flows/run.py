@@ -57,6 +57,7 @@ class Run:
         params: the thresholds in force.
         engine: the database.
         run_id: its row in the run log.
+        cause: the article that a person's decision was about, for the history of stories.
         counts: what it did so far, by the names of `RunCounts`.
         seconds: time spent by stage.
     """
@@ -68,6 +69,7 @@ class Run:
         self.engine: Engine = open_engine(settings.database_url)
         upgrade(self.engine)
         self.run_id = 0
+        self.cause: int | None = None
         self.counts: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
@@ -84,8 +86,13 @@ class Run:
         self._collector = gc.get_threshold()
         gc.set_threshold(COLLECT_FROM, 20, 100)
 
-    def begin_run(self, *, wait_seconds: float = 0.0, refreshing: bool = False) -> None:
+    def begin_run(self, *, wait_seconds: float = 0.0, any_params: bool = False, command: str = "run") -> None:
         """Takes the lease and opens a row in the run log.
+
+        Args:
+            wait_seconds: how long to wait for another run.
+            any_params: whatever parameters made the database.
+            command: what began it, for the run log.
 
         Raises:
             LeaseHeldError: another run is writing, and did not end in `wait_seconds`.
@@ -95,10 +102,10 @@ class Run:
         self._calm_collector()
         try:
             with begin(self.engine) as conn:
-                if not refreshing:
+                if not any_params:
                     queries.check_keys(conn, self.params)
                     store.set_state(conn, stage_keys(self.params))
-                self.run_id = store.start_run(conn, now=utc_now(), params_key=self.params.cluster_key)
+                self.run_id = store.start_run(conn, now=utc_now(), params_key=self.params.cluster_key, command=command)
         except BaseException:
             self._release()
             raise

@@ -20,7 +20,7 @@ from flows.linking import Linking
 from flows.run import Run, stage_keys, utc_now
 from flows.sources import find_origins
 from pipeline import walk
-from pipeline.errors import WorkerError
+from pipeline.errors import StaleStoreError, WorkerError
 from pipeline.records import BadDocument, RawDocument
 from pipeline.terms import count_documents
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from db.engine import Connection
     from db.rows import StoredArticle
     from flows.settings import Settings
     from flows.sources import Origin
@@ -65,6 +66,7 @@ class Summary:
     Attributes:
         run_id: its row in the run log.
         new, changed, unchanged, gone: articles; back: those of the unchanged that had been gone.
+        forgotten: documents that were read over because a person had their article forgotten.
         quarantined: documents that could not be read.
         pairs, links: compared and found; capped: buckets too large to propose all their pairs.
         stories_changed: made or changed.
@@ -78,6 +80,7 @@ class Summary:
     unchanged: int
     gone: int
     back: int
+    forgotten: int
     quarantined: int
     pairs: int
     links: int
@@ -172,10 +175,51 @@ def refresh(
     """Makes anew what other versions or parameters have made, from the first stage that differs."""
     run = Run(settings, progress=progress)
     try:
-        run.begin_run(wait_seconds=wait_seconds, refreshing=True)
+        run.begin_run(wait_seconds=wait_seconds, any_params=True, command="refresh")
         return _guarded(run, lambda: _refresh(Work(run), call))
     finally:
         run.close()
+
+
+def decide(
+    settings: Settings,
+    command: str,
+    change: Callable[[Run, Connection], Result],
+    *,
+    wait_seconds: float = 0.0,
+    any_params: bool = False,
+) -> tuple[Result, Summary]:
+    """Stores a person's decision, which marks what it touches, and works off the marks: a small run.
+
+    Args:
+        settings: the database and the parameters.
+        command: what the run log calls it.
+        change: stores the decision, in one transaction.
+        wait_seconds: how long to wait for another run.
+        any_params: store it even if other parameters made the database; the marks then wait for `refresh`.
+
+    Returns:
+        what `change` returned, and what the run did.
+    """
+    run = Run(settings)
+    results = []
+
+    def steps() -> Summary:
+        with run.writing() as conn:
+            results.append(change(run, conn))
+        try:
+            with run.reading() as conn:
+                queries.check_keys(conn, run.params)
+        except StaleStoreError:
+            return _sum_up(run, 0)
+        return _match(Work(run), directly)
+
+    try:
+        run.begin_run(wait_seconds=wait_seconds, any_params=any_params, command=command)
+        summary = _guarded(run, steps)
+    finally:
+        run.close()
+    return results[0], summary
 
 
 def _guarded(run: Run, steps: Callable[[], Summary]) -> Summary:
@@ -224,11 +268,13 @@ def _refresh(work: Work, call: CallStep) -> Summary:
 def _match(work: Work, call: CallStep) -> Summary:
     for number in range(call(plan_matching, work)):
         call(match_chunk, work, number)
-    stories_changed = call(cluster, work)
-    run = work.run
+    return _sum_up(work.run, call(cluster, work))
+
+
+def _sum_up(run: Run, stories_changed: int) -> Summary:
     with run.reading() as conn:
         totals = queries.totals(conn)
-    names = ("new", "changed", "unchanged", "gone", "back", "quarantined", "pairs", "links", "capped")
+    names = ("new", "changed", "unchanged", "gone", "back", "forgotten", "quarantined", "pairs", "links", "capped")
     counts = {name: run.counts[name] for name in names}
     return Summary(run.run_id, **counts, stories_changed=stories_changed, totals=totals, seconds=dict(run.seconds))
 

@@ -134,16 +134,32 @@ class Regrouping:
             self._field.hold(chosen)
             nodes = self._field.nodes.take(self._field.places(chosen))
             pairs = [(a, b) for a in chosen for b in self._shared[a] if b in chosen]
-            groups = walk.group_nodes(nodes, pairs, self._params)
+            wanted = self._loaded.wanted
+            together, apart = (self._between(pairs, chosen) for pairs in (wanted.story_together, wanted.story_apart))
+            groups = walk.group_nodes(nodes, pairs, self._params, together, apart)
             changed = {node for group in groups if self._differs(group) for node in group}
             near = self._field.near(changed) if changed else set()
             near.update(b for a in changed for b in self._shared[a])
+            near.update(self._held_with(chosen))
             more = near - chosen - self._waiting
             if not more:
                 break
             chosen |= self._with_their_stories(more)
         for group in groups:
             self._group_of.update(dict.fromkeys(group, group))
+
+    def _held_with(self, nodes: Collection[Node]) -> set[Node]:
+        """The nodes, in place or waiting, that a verdict holds together with these."""
+        partners = self._loaded.wanted.partners({k for node in nodes for k in self._members[node]})
+        unknown = partners - self._lead_of.keys()
+        if unknown:
+            self._whole_stories(unknown)
+        return {self._lead_of[k] for k in partners}
+
+    def _between(self, pairs: Iterable[tuple[int, int]], nodes: Collection[Node]) -> set[tuple[Node, Node]]:
+        """Pairs of articles as pairs of some nodes."""
+        found = {(self._lead_of[a], self._lead_of[b]) for a, b in pairs if a in self._lead_of and b in self._lead_of}
+        return {(a, b) for a, b in found if a in nodes and b in nodes}
 
     def _differs(self, group: Group) -> bool:
         """Whether this is not one of the groups that were there already."""

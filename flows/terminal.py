@@ -153,6 +153,8 @@ def summary_lines(summary: Summary) -> list[str]:
             f"Articles: {', '.join(counts)}. Compared {plural(summary.pairs, 'pair')}, found {plural(summary.links, 'link')}."
         ]
     lines.append(f"Stored: {stored}.")
+    if summary.forgotten:
+        lines.append(f"Left out, since they were forgotten: {plural(summary.forgotten, 'document')} (`wirecopy forget --list`).")
     if summary.quarantined:
         lines.append(quarantined)
     if summary.capped:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.records import ArticleShares, Group, hash63, time_key
 
@@ -87,29 +87,40 @@ def copy_clusters(edges: Edges, articles: Mapping[int, MatchedArticle]) -> list[
 # ------------------------------------------------------------------------- ids
 
 
-def carry_ids(groups: Sequence[Group], old_ids: Mapping[int, int], in_use: Iterable[int] = ()) -> list[int]:
+def carry_ids(
+    groups: Sequence[Group],
+    old_ids: Mapping[int, int],
+    in_use: Iterable[int] = (),
+    order: Callable[[int], Any] = int,
+) -> list[int]:
     """An id for each group: an old one where it lives on, else the article_id of its founder.
 
     An id is the article_id of the article that founded the group. It goes to the
     group that holds its founder, else to the one with most of its old members; a
-    group that could take several keeps the one that brought most, then the smallest.
+    group that could take several keeps the one that brought most, then the older: the
+    one whose earliest article comes first in `order`.
     Where all its members' ids are in use, a new group's id is a hash of its lead's.
 
     Args:
         groups: all groups that hold a member of the old groups.
         old_ids: the old id of each article that had one.
         in_use: ids of other groups; one that lives on without its founder has the id of an article elsewhere.
+        order: a total order of articles, by time.
     """
     claims: dict[int, Counter[int]] = defaultdict(Counter)  # old id -> group -> members brought
     for index, group in enumerate(groups):
         for k in group.members:
             if k in old_ids:
                 claims[old_ids[k]][index] += 1
-    offers: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    first: dict[int, Any] = {}  # old id -> its earliest article's place in the order
+    for k, old in old_ids.items():
+        place = order(k)
+        first[old] = min(first.get(old, place), place)
+    offers: dict[int, list[tuple[int, Any, int]]] = defaultdict(list)
     for old, brought in claims.items():
         heir = min(brought, key=lambda g: (old not in groups[g].members, -brought[g], groups[g].members))
-        offers[heir].append((-brought[heir], old))
-    kept = {index: min(found)[1] for index, found in offers.items()}
+        offers[heir].append((-brought[heir], first[old], old))
+    kept = {index: min(found)[-1] for index, found in offers.items()}
     taken = {*kept.values(), *claims, *in_use}
     result = []
     for index, group in enumerate(groups):

@@ -5,6 +5,7 @@ WirecopyError
 │   └── RecordError    one record of a file cannot be read; the others can
 ├── ExtractionError    a document gives no text
 ├── ParamsError        a parameter or setting is out of range
+├── VerdictError       a verdict contradicts another one, or nothing is there to judge
 ├── WorkerError        a process that does the work has died
 └── StoreError         the database cannot be reached, or does not fit
     ├── MissingStoreError  there is none yet: run
@@ -46,6 +47,10 @@ class ExtractionError(WirecopyError):
 
 class ParamsError(WirecopyError):
     """A parameter or setting is out of its range."""
+
+
+class VerdictError(WirecopyError):
+    """A verdict contradicts another one, or there is nothing to judge."""
 
 
 class WorkerError(WirecopyError):

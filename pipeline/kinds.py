@@ -18,10 +18,10 @@ from pipeline.records import Link, Pair, Span, time_key
 from pipeline.text import to_clean, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.params import MatchParams
-    from pipeline.records import Alignment, MatchedArticle, Tokens
+    from pipeline.records import Alignment, Kind, MatchedArticle, Tokens
 
 Interval = tuple[int, int]
 
@@ -36,6 +36,8 @@ def link_pair(
     tokens: tuple[Tokens, Tokens],
     alignments: Sequence[Alignment],
     params: MatchParams,
+    *,
+    judge: Callable[[Link], tuple[Kind, str] | None] | None = None,
 ) -> tuple[list[Link], Pair]:
     """The links of two articles and their sum.
 
@@ -45,8 +47,11 @@ def link_pair(
         tokens: of `one` and of `other`.
         alignments: at least one.
         params: `quote_ratio` and `recycled_after_days`.
+        judge: the kind that a person has given a link, and who; None where nobody has.
     """
     links = [_link((one, other), tokens, item, params) for item in alignments]
+    if judge is not None:
+        links = [_judged(link, judge(link)) for link in links]
     return links, _sum_up(one, other, tokens, alignments, links)
 
 
@@ -89,6 +94,13 @@ def _link(
         right_quoted=round(right_quoted, 4),
         evidence=evidence,
     )
+
+
+def _judged(link: Link, ruling: tuple[Kind, str] | None) -> Link:
+    if ruling is None:
+        return link
+    kind, by = ruling
+    return replace(link, kind=kind, evidence={**link.evidence, "verdict": f"by {by}"})
 
 
 def _span(tokens: Tokens, article: MatchedArticle, span: Interval) -> Span:
@@ -142,6 +154,12 @@ def _sum_up(
     recycled = links[0].recycled
     wire = [] if recycled else [item for item, link in zip(alignments, links, strict=True) if link.kind == "wire"]
     quotes = [item for item, link in zip(alignments, links, strict=True) if link.kind == "quote"]
+
+    def _taken_as_wire(side: int) -> int:
+        """Quoted tokens of links that a person has called wire: the marks mean nothing there."""
+        judged = [x for x, link in zip(alignments, links, strict=True) if link.kind == "wire" and "verdict" in link.evidence]
+        return 0 if recycled else _quoted_matched(tokens[side], judged, side)
+
     lag = None
     if first.published and second.published:
         lag = round(first.published.gap(second.published).total_seconds())
@@ -151,7 +169,7 @@ def _sum_up(
         wire_chars=min(chars(kind="wire", recycled=False)),
         quote_chars=min(chars(kind="quote", recycled=False)),
         recycled_chars=min(chars(recycled=True)),
-        wire_tokens=min(_unquoted_matched(tokens[side], wire, side) for side in (0, 1)),
+        wire_tokens=min(_unquoted_matched(tokens[side], wire, side) + _taken_as_wire(side) for side in (0, 1)),
         left_ratio=_ratio(covered[first.article_id], first),
         right_ratio=_ratio(covered[second.article_id], second),
         lag_seconds=lag,
@@ -179,6 +197,10 @@ def _unquoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int
     return sum(int(before[end] - before[start]) for start, end in runs)
 
 
+def _quoted_matched(tokens: Tokens, alignments: Sequence[Alignment], side: int) -> int:
+    return _matched(alignments, side) - _unquoted_matched(tokens, alignments, side)
+
+
 # ------------------------------------------------------------------------- why
 
 
@@ -198,6 +220,9 @@ def _reason(pair: Pair, links: Sequence[Link], articles: tuple[MatchedArticle, M
     clauses = [f"{subject} {shared}: {_whose(pair, links, min(a.token_count for a in articles), quoted)}", _apart(articles)]
     if articles[0].agency and articles[0].agency == articles[1].agency:
         clauses.append(f"both credit {articles[0].agency}")
+    judges = sorted({str(link.evidence["verdict"]) for link in links if "verdict" in link.evidence})
+    if judges:
+        clauses.append(f"kind decided {' and '.join(judges)}")
     return f"{'; '.join(clauses)}."
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Kind = Literal["wire", "quote"]
 Role = Literal["first", "carried", "recycled"]
 Precision = Literal["day", "minute", "second"]
+Ruling = Literal["same", "different", "wire", "quote"]
+Subject = Literal["copy", "story", "passage"]
 
 
 def hash63(*parts: str) -> int:
@@ -481,3 +483,61 @@ class ArticleShares:
     shared_ratio: float
     copied_ratio: float | None
     original_chars: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPlace:
+    """A stretch of one of the two articles of a verdict.
+
+    Attributes:
+        article_id: whose text it is.
+        raw_start, raw_end: where it stood when the verdict was given.
+        words: its tokens as they are written, by which it is found again in another revision.
+    """
+
+    article_id: int
+    raw_start: int
+    raw_end: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person has decided about two articles; left_article_id < right_article_id.
+
+    Attributes:
+        verdict_id: later ones have larger ids.
+        ruling: `same` or `different` copy cluster or story, or the kind of links, `wire` or `quote`.
+        about: `copy` or `story`; `passage` for a kind.
+        by: who.
+        place: which links are meant; None: all of the two articles.
+    """
+
+    verdict_id: int
+    ruling: Ruling
+    about: Subject
+    left_article_id: int
+    right_article_id: int
+    by: str
+    place: JudgedPlace | None = None
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        """Both articles."""
+        return self.left_article_id, self.right_article_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoryEvent:
+    """What became of a story.
+
+    Attributes:
+        story_id: the story that was there before.
+        event: `merged`: it lives on in `other_story_id`; `split`: that one came out of it; `ended`: no article is left.
+        article_id: because of which article, where one is known.
+    """
+
+    story_id: int
+    event: Literal["merged", "split", "ended"]
+    other_story_id: int | None
+    article_id: int | None

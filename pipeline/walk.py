@@ -32,13 +32,16 @@ from pipeline.sketch import article_keys
 from pipeline.terms import ONE, Rarities, Vectors, alike, article_terms, rarity, weigh
 from pipeline.text import clean_text, kept_intervals, tokenize
 from pipeline.units import unit_bounds
+from pipeline.verdicts import by_pair, demands, judge_links, obey_copies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.records import Article, ArticleShares, Link, Pair, Passage, RawDocument
+    from pipeline.records import Article, ArticleShares, Link, Pair, Passage, RawDocument, Verdict
+    from pipeline.verdicts import Demands
 
 MAX_PAGE_DATE = "2100-01-01"
 """Latest date that is believed of a page. Pinned, so that the same page gives the same date on any day."""
@@ -115,6 +118,8 @@ def link_pairs(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     params: MatchParams,
+    *,
+    verdicts: Iterable[Verdict] = (),
 ) -> tuple[list[Link], list[Pair]]:
     """The links of candidate pairs, and the sum of each pair that has some.
 
@@ -124,7 +129,9 @@ def link_pairs(
         left: index into `articles` of each pair's one side.
         right: and of its other side.
         params: alignment and kinds.
+        verdicts: people's verdicts; those about kinds count.
     """
+    rulings = by_pair(verdicts)
     links: list[Link] = []
     pairs: list[Pair] = []
     left, right = _by_busier_side(left, right)
@@ -133,7 +140,13 @@ def link_pairs(
         found = align(tokens, ours, theirs, params)
         for one, other, alignments in zip(ours.tolist(), theirs.tolist(), found, strict=True):
             if alignments:
-                own, pair = link_pair(articles[one], articles[other], (tokens[one], tokens[other]), alignments, params)
+                both = (articles[one].article_id, articles[other].article_id)
+                judge = None
+                if given := rulings.get((min(both), max(both))):
+                    judge = judge_links(given, dict(zip(both, (tokens[one], tokens[other]), strict=True)))
+                own, pair = link_pair(
+                    articles[one], articles[other], (tokens[one], tokens[other]), alignments, params, judge=judge
+                )
                 links += own
                 pairs.append(pair)
     return links, pairs
@@ -154,9 +167,11 @@ def link_chunk(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     params: MatchParams,
+    *,
+    verdicts: Sequence[Verdict] = (),
 ) -> tuple[list[Link], list[Pair]]:
     """`link_pairs` for a worker: tokens come as bytes, which cross between processes at little cost."""
-    return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params)
+    return link_pairs(articles, [Tokens.from_bytes(blob) for blob in blobs], left, right, params, verdicts=verdicts)
 
 
 # --------------------------------------------------------- nodes to stories
@@ -303,26 +318,37 @@ class Walk:
         return clean_text(item.article.raw_text, item.kept)
 
 
-def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | None = None) -> Walk:
+def walk(
+    origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | None = None, verdicts: Sequence[Verdict] = ()
+) -> Walk:
     """Takes documents all the way to stories, in memory.
 
     Args:
         origins: the documents of each origin, by its key.
         params: thresholds; the measured defaults if none.
+        verdicts: people's verdicts; those that name an article which is not there do not count.
     """
     params = params or MatchParams()
     prepared = [item for key, documents in origins.items() for item in prepare(list(documents), key, params)]
     articles = {x.article.article_id: x for x in prepared if isinstance(x, SketchedArticle)}
     matched = {k: matched_article(x) for k, x in articles.items()}
     order = sorted(matched, key=lambda k: time_key(matched[k].published, k))
+    verdicts = [item for item in verdicts if articles.keys() >= set(item.pair)]
+    wanted = demands(verdicts)
     index = KeyIndex.build([articles[k].sketch.keys for k in order])
     published = [(p.start, p.end) if (p := matched[k].published) else None for k in order]
     candidates = within_window(propose(index, np.ones(len(order), bool), params), published, params.match_window_days)
     links, pairs = link_pairs(
-        [matched[k] for k in order], [articles[k].sketch.tokens for k in order], candidates.left, candidates.right, params
+        [matched[k] for k in order],
+        [articles[k].sketch.tokens for k in order],
+        candidates.left,
+        candidates.right,
+        params,
+        verdicts=verdicts,
     )
     passages = form_passages(links, matched, params)
-    copies = clusters.copy_clusters(clusters.copy_edges(pairs, matched, params), matched)
+    edges = clusters.copy_edges(pairs, matched, params)
+    copies = obey_copies(clusters.copy_clusters(edges, matched), edges, wanted, matched, _by_time(matched))
     return Walk(
         articles=articles,
         quarantine=[x for x in prepared if isinstance(x, BadDocument)],
@@ -330,7 +356,7 @@ def walk(origins: Mapping[str, Iterable[RawDocument]], params: MatchParams | Non
         pairs=pairs,
         passages=passages,
         copy_clusters=copies,
-        stories=_stories(articles, links, passages, copies, params),
+        stories=_stories(articles, links, passages, copies, params, wanted=wanted),
         shares=_shares(links, matched),
         capped=candidates.capped,
     )
@@ -342,6 +368,8 @@ def _stories(
     passages: Sequence[Passage],
     copies: Sequence[Group],
     params: MatchParams,
+    *,
+    wanted: Demands,
 ) -> list[Group]:
     matched = {k: matched_article(item) for k, item in articles.items()}
     lead_of = {k: group.lead for group in copies for k in group.members}
@@ -352,9 +380,15 @@ def _stories(
     leads = sorted({lead_of.get(k, k) for k in articles})
     seconds = [published.seconds if (published := matched[k].published) else None for k in leads]
     nodes = StoryNodes.of(leads, seconds, [articles[k].sketch.terms for k in leads], rarity(NO_FREQUENCIES))
-    groups = group_nodes(nodes, {(lead_of.get(a, a), lead_of.get(b, b)) for a, b in shared}, params)
+    found = (shared, wanted.story_together, wanted.story_apart)
+    sharing, together, apart = ({(lead_of.get(a, a), lead_of.get(b, b)) for a, b in pairs} for pairs in found)
+    groups = group_nodes(nodes, sharing, params, together, apart)
     members = {group.lead: group.members for group in copies}
     return [Group(tuple(k for node in group for k in members.get(node, (node,)))) for group in groups]
+
+
+def _by_time(articles: Mapping[int, MatchedArticle]) -> Callable[[int], tuple[dt.datetime, dt.datetime, int]]:
+    return lambda k: time_key(articles[k].published, k)
 
 
 def _shares(links: Iterable[Link], articles: Mapping[int, MatchedArticle]) -> dict[int, ArticleShares]:

@@ -23,7 +23,7 @@ from pipeline.walk import Walk
 
 Dump = dict[str, dict[Any, Any]]
 
-_CLOCKS = {"seen_at", "run_id", "first_seen_at", "first_run_id", "last_run_id", "gone_at", "resolved_at", "attempts"}
+_CLOCKS = {"seen_at", "run_id", "first_seen_at", "first_run_id", "last_run_id", "gone_at", "resolved_at", "attempts", "made_at"}
 _GROUPS = {"story_id", "copy_cluster_id", "is_lead", "revision_count"}
 
 
@@ -151,6 +151,8 @@ def _dump(conn: sa.Connection, *, history: bool) -> Dump:
             (row["origin"], row["uri"]): _without(row, _CLOCKS) | {"resolved": row["resolved_at"] is not None}
             for row in rows(schema.bad_document)
         }
+        for table, key in ((schema.verdict, ("verdict_id",)), (schema.tombstone, ("origin", "uri"))):
+            result[table.name] = {tuple(row[name] for name in key): _without(row, _CLOCKS) for row in rows(table)}
         result["file_state"] = {(row["origin"], row["path"]): row for row in rows(schema.file_state)}
     return result
 

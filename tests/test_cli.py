@@ -10,9 +10,11 @@ import pty
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,8 @@ LEAVES = (
     ("sources", "list"),
     ("sources", "add"),
     ("sources", "check"),
+    ("forget",),
+    *(("verdict", name) for name in ("same", "different", "wire", "quote", "list", "withdraw")),
     ("db", "upgrade"),
     ("db", "check"),
 )
@@ -137,7 +141,7 @@ def refused(result: Result, *parts: str) -> None:
 
 
 def story_of(run: Command, uri: str) -> str:
-    for story in json.loads(run("stories", "--json").out):
+    for story in json.loads(run("stories", "--alone", "--json").out):
         members = json.loads(run("show", str(story["story_id"]), "--json").out)["members"]
         if uri in {member["uri"] for member in members}:
             return str(story["story_id"])
@@ -147,7 +151,7 @@ def story_of(run: Command, uri: str) -> str:
 # --- help and documents ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("sources",), ("db",), *LEAVES], ids=" ".join)
+@pytest.mark.parametrize("command", [(), ("sources",), ("verdict",), ("db",), *LEAVES], ids=" ".join)
 def test_every_command_has_help(command: tuple[str, ...], run: Command, home: Path) -> None:
     shown = run(*command, "--help").out
     assert shown.startswith(f"Usage: {' '.join(('wirecopy', *command))}")
@@ -484,6 +488,80 @@ def test_sources_check_stores_nothing(run: Command, sown: Path) -> None:
     assert "RecordError: not JSON" in run("sources", "check", "seeds/upland-courier", status=1).out
 
 
+# --- people's decisions ------------------------------------------------------------------------------
+
+PUFFINS, BRIDGE = "015_puffin-count.txt", BRIDGE_URI
+
+
+def test_a_verdict_is_given_listed_and_withdrawn(run: Command, sample: Path) -> None:
+    before = run("stories", "--json").out
+    assert run("verdict", "list").out.startswith("No verdicts yet")
+    said = run("verdict", "same", PUFFINS, BRIDGE, "--note", "a test", "--by", "ann").out
+    assert re.match(r"Verdict 1: .* are on one story \(by ann\)\.\nMade or changed: 1 story\.", said)
+    assert json.loads(run("stories", "--json").out)[0]["article_count"] == 6
+    assert "was given already" in run("verdict", "same", BRIDGE, PUFFINS).out
+    (row,) = json.loads(run("verdict", "list", "--json").out)
+    assert (row["verdict_id"], row["ruling"], row["about"], row["made_by"], row["note"]) == (1, "same", "story", "ann", "a test")
+    assert "a test" in run("verdict", "list").out
+    run("verdict", "withdraw", "1")
+    assert [(r["story_id"], r["article_count"]) for r in json.loads(run("stories", "--json").out)] == [
+        (r["story_id"], r["article_count"]) for r in json.loads(before)
+    ]
+
+
+def test_the_giver_of_a_verdict_is_the_user(run: Command, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "berta")
+    assert json.loads(run("verdict", "different", PUFFINS, BRIDGE, "--json").out)["made_by"] == "berta"
+
+
+def test_a_verdict_that_cannot_be_is_refused_in_one_line(run: Command, sample: Path) -> None:
+    run("verdict", "same", PUFFINS, BRIDGE, "--about", "copy")
+    refused(run("verdict", "different", PUFFINS, BRIDGE, status=1), "contradicts verdict 1", "wirecopy verdict withdraw 1")
+    refused(run("verdict", "wire", PUFFINS, BRIDGE, status=1), "share no passage")
+    refused(run("verdict", "same", PUFFINS, "nothing", status=1), "no article is named 'nothing'")
+    refused(run("verdict", "withdraw", "7", status=1), "there is no verdict 7")
+    assert len(sqlite_rows(sample, "SELECT * FROM run_log")) == 2, "what is refused is no run"
+
+
+def test_a_former_story_is_shown_as_what_it_became(run: Command, sample: Path) -> None:
+    former = story_of(run, PUFFINS)
+    run("verdict", "same", PUFFINS, BRIDGE)
+    shown = run("show", former).out
+    assert shown.startswith(f"Story {former} lives on in story {story_of(run, BRIDGE)}.")
+    assert json.loads(run("show", former[:10], "--json").out)["former_story_id"] == int(former)
+
+
+def test_forget_deletes_lists_and_lets_come_back(run: Command, sown: Path) -> None:
+    run("run")
+    said = run("forget", BRIDGE, PUFFINS, "--reason", "a letter").out
+    assert said.count("Forgotten: ") == 2
+    for arguments in (("forget", PUFFINS), ("verdict", "same", PUFFINS, DAM_URI)):
+        refused(run(*arguments, status=1), PUFFINS)
+    assert "forgotten already" in run("forget", PUFFINS, status=1).err
+    assert "a letter" in run("forget", "--list").out
+    assert [row["reason"] for row in json.loads(run("forget", "--list", "--json").out)] == ["a letter"] * 2
+    path = sown / "seeds" / "harbour-gazette" / PUFFINS
+    path.write_text(path.read_text("utf-8") + "More.\n", "utf-8")
+    assert "since they were forgotten: 1 document (" in run("run").out
+    assert len(sqlite_rows(sown, "SELECT * FROM article_overview")) == 17
+    run("forget", "--withdraw", PUFFINS)
+    assert json.loads(run("run", "--json").out)["new"] == 1
+    refused(run("forget", "--withdraw", PUFFINS, status=1), "forget --list")
+    assert "Error: " in run("forget", status=2).err
+
+
+def test_forget_asks_on_a_terminal(run: Command, sample: Path) -> None:
+    assert "for good? [y/N]" in on_a_terminal("forget", PUFFINS, say="n\n")
+    assert len(sqlite_rows(sample, "SELECT * FROM article_overview")) == 19
+    assert "Forgotten: " in on_a_terminal("forget", PUFFINS, "--yes")
+    assert len(sqlite_rows(sample, "SELECT * FROM article_overview")) == 18
+
+
+def sqlite_rows(folder: Path, statement: str) -> list[object]:
+    with closing(sqlite3.connect(folder / "wirecopy.db")) as conn:
+        return conn.execute(statement).fetchall()
+
+
 # --- refresh, database -----------------------------------------------------------------------------
 
 
@@ -576,15 +654,16 @@ def test_a_terminal_gets_colours_and_no_orders_of_others(hostile: Path) -> None:
     assert not {"\x1b[5m", "\x1b[2J", "\x1b[31m"} & set(re.findall(r"\x1b\[[\d;]*\w", shown))
 
 
-def on_a_terminal(*arguments: str) -> str:
-    """What a command writes to a terminal."""
+def on_a_terminal(*arguments: str, say: str = "") -> str:
+    """What a command writes to a terminal, on which somebody types."""
     ours, theirs = pty.openpty()
     environment = dict(os.environ, TERM="xterm-256color", COLUMNS="100")
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(
-        [sys.executable, "-m", "flows", *arguments], stdout=theirs, stderr=theirs, env=environment, stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "flows", *arguments], stdout=theirs, stderr=theirs, env=environment, stdin=theirs
     ):
         os.close(theirs)
+        os.write(ours, say.encode())
         read = b""
         try:
             while chunk := os.read(ours, 65_536):

@@ -217,10 +217,11 @@ def test_a_split_without_its_founder_leaves_the_id_with_most_members() -> None:
     assert carry_ids(groups_of((3,), (4, 5)), dict.fromkeys((3, 4, 5), 2)) == [3, 2]
 
 
-def test_a_merge_keeps_the_id_that_brought_most_then_the_smallest() -> None:
+def test_a_merge_keeps_the_id_that_brought_most_then_the_older() -> None:
     old = {1: 1, 2: 2, 3: 2}
     assert carry_ids(groups_of((1, 2, 3)), old) == [2]
     assert carry_ids(groups_of((1, 2, 3, 4)), old | {4: 1}) == [1]
+    assert carry_ids(groups_of((1, 2, 3, 4)), old | {4: 1}, order=[9, 8, 7, 3, 6].__getitem__) == [2]
 
 
 def test_a_group_is_not_named_by_an_id_in_use() -> None:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from db import migrate, queries
 from db.engine import begin, open_engine, reading
 from db.migrate import VERSION_TABLE, check, upgrade
 from db.schema import metadata
 from db.views import VIEWS
 from pipeline.errors import StoreError
+
+NOON = "'2026-03-01T12:00:00Z'"
+OLD_VIEWS = {"run_log": {"columns": "run_id int, status text", "select": "SELECT run_id, status FROM run"}}
+OLD_ROWS = (
+    f"INSERT INTO run VALUES (1, {NOON}, {NOON}, 'done', 1, 0, 0, 0, 0, 0, 'key')",
+    "INSERT INTO article (article_id, origin, source, uri, path, revision_id, revision_count, first_seen_at, first_run_id,"
+    f" last_run_id, story_id, is_lead) VALUES (7, 'g', 'g', 'a.txt', 'a.txt', 8, 1, {NOON}, 1, 1, 7, true)",
+    "INSERT INTO revision (revision_id, article_id, content_hash, seen_at, run_id, source, token_count, char_count, text_key,"
+    f" sketch_key, extractor, given, kept, raw_text) VALUES (8, 7, 'h', {NOON}, 1, 'g', 3, 9, 't', 's', 'text', '{{}}',"
+    " '[[0, 9]]', 'one two 3')",
+    f"INSERT INTO story VALUES (7, 7, {NOON}, 1)",
+)
 
 
 def test_upgrade_makes_the_schema_of_the_code(empty_url):
@@ -24,6 +39,28 @@ def test_upgrade_makes_the_schema_of_the_code(empty_url):
         assert compare_metadata(context, metadata) == []
         assert set(sa.inspect(conn).get_view_names()) == {view.name for view in VIEWS}
     assert check(engine) == version
+    engine.dispose()
+
+
+def test_a_database_of_the_first_version_keeps_its_data(empty_url, monkeypatch):
+    engine = open_engine(empty_url)
+    config = migrate._config()
+    old_views = [dataclasses.replace(view, **OLD_VIEWS.get(view.name, {})) for view in VIEWS if view.name != "story_history"]
+    with begin(engine) as conn, monkeypatch.context() as then:
+        then.setattr("db.views.VIEWS", old_views)
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        for statement in OLD_ROWS:
+            conn.execute(sa.text(statement))
+        assert "story_history" in sa.inspect(conn).get_table_names()
+    assert upgrade(engine) == check(engine)
+    with reading(engine) as conn:
+        (run,) = queries.rows_of(conn, "run_log")
+        assert (run["run_id"], run["articles_new"], run["command"]) == (1, 1, "run")
+        (article,) = queries.rows_of(conn, "article_overview")
+        assert (article["uri"], article["story_id"], article["token_count"]) == ("a.txt", 7, 3)
+        assert queries.story(conn, "7")["article_count"] == 1
+        assert list(queries.rows_of(conn, "story_history")) == queries.verdicts(conn) == queries.tombstones(conn) == []
     engine.dispose()
 
 

@@ -36,6 +36,7 @@ removed_text: article_id, source, raw_start, raw_end, in_body, rule, text
 source_overview: source, article_count, last_seen_at, last_run_id, quarantined, copied_ratio
 run_log: run_id, started_at, finished_at, status, articles_new, articles_changed, articles_unchanged, articles_gone,
     quarantined, capped, params_key
+story_history: story_id, event, other_story_id, article_id, happened_at, run_id, current_story_id
 quarantine: origin, source, uri, stage, error, message, seen_at, run_id, attempts, resolved_at
 """
 
@@ -288,4 +289,4 @@ def test_run_log_and_quarantine(conn, filled):
         None,
     ]
     (run,) = queries.rows_of(conn, "run_log")
-    assert list(run.values()) == [1, NOW, None, "running", 0, 0, 0, 0, 0, 0, "p"]
+    assert list(run.values()) == [1, NOW, None, "running", 0, 0, 0, 0, 0, 0, "p", "run"]

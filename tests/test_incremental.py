@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from helpers import (
     Dump,
     assert_as_walked,
@@ -31,10 +32,15 @@ from helpers import (
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from db.engine import Connection, Engine, open_engine
+from db import queries, schema
+from db.engine import Connection, Engine, begin, open_engine, reading
 from flows import linking, stories
+from flows.forgetting import forget
+from flows.judging import Statement, give, withdraw
 from flows.run import Run
 from pipeline import walk
+from pipeline.errors import StoreError, VerdictError
+from pipeline.records import Verdict
 
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
@@ -152,6 +158,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.run.upgrade", lambda _engine: None)
         patch.setattr("flows.run.open_engine", kept_engine)
+        patch.setattr("flows.forgetting.open_engine", kept_engine)
+        patch.setattr("flows.forgetting.rewrite_file", lambda _engine: True)
         patch.setattr("helpers.open_engine", kept_engine)
         yield tmp_path_factory.mktemp("place")
     kept_engine.cache_clear()
@@ -170,6 +178,13 @@ def changes() -> st.SearchStrategy[dict[str, tuple[list[int], int, int | None] |
 
 STOPS = st.tuples(st.integers(0, 12), st.sampled_from(["before", "inside", "after"]))
 STEPS = st.lists(st.tuples(changes(), st.none() | STOPS), min_size=2, max_size=5)
+CHOICE = st.integers(0, 10)  # of what is stored when it is made
+SAID = st.one_of(
+    st.tuples(st.sampled_from(["same", "different"]), st.sampled_from(["copy", "story"]), CHOICE, CHOICE, st.none()),
+    st.tuples(st.sampled_from(["wire", "quote"]), st.just("story"), CHOICE, CHOICE, st.none() | st.integers(0, len(PIECES) - 1)),
+)
+DECISIONS = st.one_of(*[SAID] * 5, *(st.tuples(st.just(name), CHOICE) for name in ("withdraw", "forget")))
+DECIDED = st.lists(st.lists(st.tuples(DECISIONS, st.none() | STOPS), max_size=4), min_size=2, max_size=5)
 PARAMS = st.fixed_dictionaries(
     {
         "bucket_articles": st.integers(2, 4),
@@ -188,6 +203,7 @@ BY_PASSAGES = {"story_min_likeness": 1.0, "story_passage_likeness": 1.0}
 
 Changes = dict[str, tuple[list[int], int, int | None] | None]
 Stop = tuple[int, str] | None
+Decision = tuple[Any, ...]
 
 
 @settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
@@ -198,6 +214,67 @@ def test_runs_over_changing_files_make_what_one_run_makes(
     hold_to_one_run(sqlite_template, place, steps, params, batch=sizes[0], chunk=sizes[1])
 
 
+@pytest.mark.slow
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS, decided=DECIDED, params=PARAMS)
+def test_decisions_of_people_hold_as_if_they_had_always_been_there(
+    sqlite_template: Path,
+    place: Path,
+    steps: list[tuple[Changes, Stop]],
+    decided: list[list[tuple[Decision, Stop]]],
+    params: dict[str, Any],
+) -> None:
+    hold_to_one_run(sqlite_template, place, steps, params, decided=decided)
+
+
+def decide(url: str, params: dict[str, Any], decision: Decision) -> None:
+    """Takes a decision; one that is refused changes nothing."""
+    values = make_settings(url, match=params)
+    with opened(url) as engine, reading(engine) as conn:
+        numbers = list(conn.scalars(sa.select(schema.verdict.c.verdict_id)))
+        table = schema.article
+        stored = conn.execute(sa.select(table.c.article_id, table.c.origin, table.c.uri).order_by(table.c.origin, table.c.uri))
+        ids = {f"{origin}/{uri}": article_id for article_id, origin, uri in stored}
+
+    def named(choice: int) -> str:
+        return list(ids)[choice % len(ids)]
+
+    if not ids or (decision[0] == "withdraw" and not numbers):
+        return
+    try:
+        match decision:
+            case ("withdraw", number):
+                withdraw(values, numbers[number % len(numbers)])
+            case ("forget", choice):
+                forget(values, [ids[named(choice)]], reason="asked to", by="test")
+            case (ruling, about, one, other, piece):
+                at = None if piece is None else PIECES[piece]
+                give(values, Statement(ruling, named(one), named(other), about=about, at=at, by="test"))
+    except (VerdictError, StoreError) as error:
+        note(f"refused {decision}: {error}")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """The kept engine; its connections are closed at the end, since the file will be another one."""
+    yield kept_engine(url)
+    kept_engine(url).dispose()
+
+
+def judged(url: str) -> list[Verdict]:
+    with opened(url) as engine, reading(engine) as conn:
+        return queries.verdicts(conn)
+
+
+def copy_verdicts(url: str, other: str) -> None:
+    """Writes the verdicts of one database into another, before anything else is in it."""
+    with opened(url) as engine, reading(engine) as conn:
+        rows = [dict(row) for row in conn.execute(sa.select(schema.verdict)).mappings()]
+    if rows:
+        with opened(other) as engine, begin(engine) as conn:
+            conn.execute(sa.insert(schema.verdict), rows)
+
+
 def hold_to_one_run(
     template: Path,
     place: Path,
@@ -206,25 +283,32 @@ def hold_to_one_run(
     *,
     batch: int = 500,
     chunk: int = 1000,
+    decided: list[list[tuple[Decision, Stop]]] | None = None,
 ) -> Dump:
-    """Takes the steps, each with a run (some of which die), and compares with one run over what came out."""
+    """Takes the steps, each with a run (some of which die) and decisions, and compares with one run over what came out."""
     folder = Folder(place / "sources")
     url = copy_of(template, place / "steps.db")
     with pytest.MonkeyPatch.context() as small:
         small.setattr(linking, "CHUNK_ARTICLES", chunk)
         small.setattr(stories, "CHUNK_NODES", chunk)
-        for wanted, stop in [*steps, ({}, None)]:
+        for (wanted, stop), decisions in itertools.zip_longest([*steps, ({}, None)], (decided or [])[: len(steps)], fillvalue=[]):
             folder.change({slot: None if item is None else content(slot, *item) for slot, item in wanted.items()})
             with stopped_at(*stop) if stop else nullcontext():
                 run_folder(folder.root, url, match=params, batch_articles=batch)
+            for decision, when in decisions:
+                with stopped_at(*when) if when else nullcontext():
+                    decide(url, params, decision)
     whole = dump(url)
     assert_settled(whole)
-    assert {key for key, row in whole["article"].items() if not row["gone"]} == set(folder.files)
+    forgotten = {"/".join(key) for key in whole["tombstone"]}
+    assert {key for key, row in whole["article"].items() if not row["gone"]} == set(folder.files) - forgotten
+    assert forgotten.isdisjoint(whole["article"])
     final = Folder(place / "final")
-    final.change(folder.files | gone_contents(whole))
+    final.change({slot: item for slot, item in folder.files.items() if slot not in forgotten} | gone_contents(whole))
     found = dump(url, history=False)
-    assert_as_walked(found, walk.walk(documents(final.root), make_settings(url, match=params).match_params))
+    assert_as_walked(found, walk.walk(documents(final.root), make_settings(url, match=params).match_params, judged(url)))
     other = copy_of(template, place / "once.db")
+    copy_verdicts(url, other)
     run_folder(final.root, other, match=params)
     assert_same(found, dump(other, history=False))
     return found

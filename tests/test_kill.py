@@ -16,6 +16,7 @@ from helpers import (
     assert_same,
     assert_settled,
     dump,
+    make_settings,
     run_folder,
     run_log,
     sqlite_url,
@@ -24,6 +25,10 @@ from helpers import (
     write_file,
     write_jsonl,
 )
+
+from flows.forgetting import forget
+from flows.judging import Statement, give
+from pipeline.records import hash63
 
 MATCH = {"bucket_articles": 4, "bucket_leaders": 2}
 
@@ -37,6 +42,8 @@ import sqlalchemy as sa
 from db import store
 from db.engine import open_engine
 from flows import linking
+from flows.forgetting import forget
+from flows.judging import Statement, give
 from flows.run import Run
 from flows.steps import run_sources
 from helpers import make_settings
@@ -82,7 +89,13 @@ for job in json.load(sys.stdin):
     if pid == 0:
         what, *rest = job["point"]
         {"statement": at_statement, "commit": at_commit}.get(what, lambda *a: at_call(store, what, *a))(*rest)
-        run_sources(make_settings(job["url"], match=job["match"], batch_articles=3), [Path(job["folder"])])
+        settings = make_settings(job["url"], match=job["match"], batch_articles=3)
+        if "forget" in job:
+            forget(settings, job["forget"], reason="asked to", by="ann")
+        elif "said" in job:
+            give(settings, Statement(*job["said"], by="ann"))
+        else:
+            run_sources(settings, [Path(job["folder"])])
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status), flush=True)
@@ -208,6 +221,63 @@ def test_killed_twice_with_changes_between(tmp_path: Path, sqlite_template: Path
     other = sqlite_url(tmp_path / "once.db")
     run_folder(sources, other, match=MATCH)
     assert_same(dump(job["url"], history=False), dump(other, history=False))
+
+
+def decide_undisturbed(job: dict[str, Any]) -> Dump:
+    """What a decision makes if nothing comes between; it may have been taken already."""
+    values = make_settings(job["url"], match=MATCH)
+    if "said" in job:
+        give(values, Statement(*job["said"], by="ann"))
+    elif not dump(job["url"])["tombstone"]:
+        forget(values, job["forget"], reason="asked to", by="ann")
+    return dump(job["url"])
+
+
+POINTS = [
+    *(("statement", number) for number in range(6, 62, 5)),
+    *(("commit", number) for number in range(1, 4)),
+    ("save_stories", 1, "before"),
+    ("mark_clustered", 1, "after"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decision", ["forget", "same", "different", "quote"])
+def test_killed_in_a_decision(decision: str, tmp_path: Path, folder: Path, sqlite_template: Path) -> None:
+    """A decision holds wholly or not at all, and the next run finishes it."""
+    before = tmp_path / "before.db"
+    before.write_bytes(sqlite_template.read_bytes())
+    run_folder(folder, sqlite_url(before), match=MATCH)
+    plain = dump(sqlite_url(before))
+    home = {name: members for members in plain["copy_cluster"] for name in members}
+    strangers = next([one, other] for one in sorted(home) for other in sorted(plain["article"]) if other not in home[one])
+    said = {
+        "same": [*strangers, "copy"],
+        "different": ["alpha/a3.txt", "alpha/a4.txt", "story"],
+        "quote": ["alpha/a0.txt", "alpha/a4.txt"],
+    }
+    what: dict[str, Any] = (
+        {"forget": [hash63("alpha", "a3.txt")]} if decision == "forget" else {"said": [decision, *said[decision]]}
+    )
+    jobs = []
+    for point in [*POINTS, ()]:
+        path = tmp_path / f"{'-'.join(map(str, point))}.db"
+        path.write_bytes(before.read_bytes())
+        jobs.append(what | {"url": sqlite_url(path), "folder": str(folder), "match": MATCH, "point": point})
+    wanted = decide_undisturbed(jobs.pop())
+    assert_settled(wanted)
+    assert any(wanted[name] != plain[name] for name in ("story", "copy_cluster", "link"))
+    died = kill_at(jobs)
+    assert died.count(signal.SIGKILL) > len(jobs) // 2
+    outcomes = set()
+    for job in jobs:
+        run_folder(folder, job["url"], match=MATCH)
+        found = dump(job["url"])
+        stored = bool(found["tombstone"] or found["verdict"])
+        outcomes.add(stored)
+        assert_same(found, wanted if stored else plain)
+        assert_same(decide_undisturbed(job), wanted)
+    assert outcomes == {True, False}
 
 
 def test_killed_on_postgresql(postgres_url: str, folder: Path, undisturbed: Dump) -> None:
