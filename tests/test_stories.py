@@ -152,20 +152,6 @@ def test_groups_do_not_depend_on_any_order(
     assert found == Linkage(NODES, likeness, sorted(together), sorted(apart)).groups(least)
 
 
-@given(likenesses, st.integers(1, 12), some_pairs, some_pairs)
-@settings(max_examples=200)
-def test_verdicts_hold(likeness: Likeness, least: int, together: set[tuple[int, int]], apart: set[tuple[int, int]]) -> None:
-    groups = Linkage(NODES, likeness, sorted(together), sorted(apart)).groups(least)
-    home = {k: group for group in groups for k in group}
-    assert all(home[a] == home[b] for a, b in together)
-    bound = {k: group for group in Linkage(NODES, {}, sorted(together)).groups(1) for k in group}
-    assert all(home[a] != home[b] for a, b in apart if bound[a] != bound[b] and not contradicted(bound, apart))
-
-
-def contradicted(bound: Mapping[int, tuple[int, ...]], apart: set[tuple[int, int]]) -> bool:
-    return any(bound[a] == bound[b] for a, b in apart)
-
-
 @given(likenesses, likenesses, st.integers(1, 12))
 @settings(max_examples=400)
 def test_a_part_that_nothing_is_near_to_can_be_grouped_alone(one: Likeness, other: Likeness, least: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from factories import link, span
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Group, JudgedPlace, Verdict
+from pipeline.stories import Linkage
 from pipeline.text import tokenize
 from pipeline.verdicts import (
     Demands,
@@ -21,7 +22,6 @@ from pipeline.verdicts import (
     held_together,
     judge_links,
     obey_copies,
-    obey_stories,
 )
 
 Weights = dict[tuple[int, int], int]
@@ -121,18 +121,36 @@ def test_a_verdict_about_stories_leaves_copies_alone() -> None:
     assert copies([(1, 2), (3, 4)], weights, say(1, "different", 2, 3)) == {(1, 2), (3, 4)}
 
 
+def stories_of(clusters: list[Group], weights: Weights, wanted: Demands, articles: Iterable[int]) -> list[Group]:
+    """The stories of some articles: copy clusters and lone articles by average linkage."""
+    lead_of = {k: group.lead for group in clusters for k in group.members}
+    members = {group.lead: group.members for group in clusters}
+    nodes = sorted({lead_of.get(k, k) for k in articles})
+
+    def between(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        places = [(nodes.index(lead_of.get(a, a)), nodes.index(lead_of.get(b, b))) for a, b in pairs]
+        return [(min(pair), max(pair)) for pair in places if pair[0] != pair[1]]
+
+    likeness: Weights = {}
+    for pair, weight in weights.items():
+        for edge in between([pair]):
+            likeness[edge] = max(weight, likeness.get(edge, 0))
+    linkage = Linkage(len(nodes), likeness, between(sorted(wanted.story_together)), between(sorted(wanted.story_apart)))
+    return [Group(tuple(k for at in group for k in members.get(nodes[at], (nodes[at],)))) for group in linkage.groups(20)]
+
+
 def test_stories_are_joined_and_parted_by_whole_copy_clusters() -> None:
     clusters = [Group((1, 2)), Group((3, 4))]
-    weights = {(2, 3): 20, (5, 6): 12}
-    together = [Group((1, 2, 3, 4)), Group((5, 6))]
-    found = obey_stories(together, weights, clusters, demands([say(1, "different", 2, 4), say(2, "same", 4, 6)]), int)
-    assert sets(found) == {frozenset({1, 2}), frozenset({3, 4, 5, 6})}
-    assert {group.lead for group in found} <= {1, 3, 5}
+    weights = {(2, 3): 90, (5, 6): 42}
+    assert sets(stories_of(clusters, weights, demands([]), range(1, 7))) == {frozenset({1, 2, 3, 4}), frozenset({5, 6})}
+    wanted = demands([say(1, "different", 2, 4), say(2, "same", 4, 6)])
+    assert sets(stories_of(clusters, weights, wanted, range(1, 7))) == {frozenset({1, 2}), frozenset({3, 4, 5, 6})}
 
 
-def test_what_shares_nothing_with_a_part_stays_with_the_lead() -> None:
-    found = obey_stories([Group((1, 2, 3))], {(1, 2): 5}, [], demands([say(1, "different", 1, 2)]), int)
-    assert sets(found) == {frozenset({1, 3}), frozenset({2})}
+def test_what_is_parted_goes_where_it_is_most_alike() -> None:
+    weights = {(1, 2): 50, (1, 3): 40, (2, 3): 30}
+    wanted = demands([say(1, "different", 1, 2)])
+    assert sets(stories_of([], weights, wanted, range(1, 4))) == {frozenset({1, 3}), frozenset({2})}
 
 
 ARTICLES = st.integers(1, 9)
@@ -151,12 +169,9 @@ def partitions(draw: st.DrawFn) -> list[Group]:
 
 
 def obeyed(machine: list[Group], weights: Weights, wanted: Demands) -> tuple[list[Group], list[Group]]:
-    """Copy clusters and stories; as stories, the machine's clusters in twos and threes."""
+    """Copy clusters and stories."""
     found = obey_copies([g for g in machine if len(g.members) > 1], weights, wanted, range(1, 10), int)
-    home = {k: group.members for group in found for k in group.members}
-    nodes = sorted({home.get(k, (k,)) for k in range(1, 10)})
-    stories = [Group(tuple(k for node in nodes[at : at + 3] for k in node)) for at in range(0, len(nodes), 3)]
-    return found, obey_stories(stories, weights, found, wanted, int)
+    return found, stories_of(found, weights, wanted, range(1, 10))
 
 
 def hold(groups: list[Group], together: frozenset[tuple[int, int]], apart: frozenset[tuple[int, int]]) -> None:
